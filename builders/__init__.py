@@ -1,0 +1,1 @@
+"""Builders: from shopping data to training samples that prove themselves."""

@@ -1,0 +1,249 @@
+"""The base class of builders: from a set's questions to proven samples in a file.
+
+A builder names its source and its sets and reads its tables; a set is a function from these
+tables to questions. Here the questions are checked, worded, rendered, proven, counted and written.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import polars as pl
+import xxhash
+
+from builders.draw import Draw
+from builders.language import speaks
+from builders.render import Renderer, Wording, choose, load
+from builders.sample import (
+    MAX_PROMPT_CHARS,
+    SCHEMA,
+    ProofError,
+    ideal_answer,
+    prove,
+    system_prompt,
+    truth_of,
+)
+from builders.source import Rows, Source
+
+#: Tables of one source, whatever it holds.
+AnyTables = Any
+
+
+@dataclass(frozen=True)
+class Set:
+    """One way to ask. `fields` are the columns that its questions have beside `options`.
+
+    `make(tables, draw)` gives a frame of `draw.limit` questions in draw order (fewer where the
+    source ends), as `builders.options.compose` returns it. `guessable` says why a shortcut of
+    this set lies in the question itself, where one does.
+    """
+
+    name: str
+    number: int
+    size: int
+    task_type: str
+    metric: str | None
+    track: str | None
+    asks: str
+    fields: frozenset[str]
+    make: Callable[[AnyTables, Draw], pl.DataFrame]
+    guessable: str | None = None
+
+    def wordings(self) -> list[Wording]:
+        """The set's templates, linted against what its questions provide."""
+        return load(self.name, self.fields | {"options"})
+
+
+@dataclass(frozen=True)
+class Built:
+    """The samples of a set, why candidates before the last were rejected, and seconds by stage."""
+
+    samples: pl.DataFrame
+    rejects: Mapping[str, int]
+    seconds: Mapping[str, float]
+
+
+@dataclass
+class _Columns:
+    """What the rendering adds to the questions it accepts."""
+
+    accepted: list[int] = field(default_factory=list)
+    id: list[str] = field(default_factory=list)
+    prompt: list[str] = field(default_factory=list)
+    answer: list[str] = field(default_factory=list)
+    truth: list[str] = field(default_factory=list)
+    fields: list[str] = field(default_factory=list)
+
+
+class Builder(ABC):
+    """A source and its sets. A subclass says how to read the tables."""
+
+    source: ClassVar[Source]
+    sets: ClassVar[tuple[Set, ...]]
+    reasons: ClassVar[Mapping[str, str]]
+    #: What a set raises when the tables hold too little for it; reading goes on with more.
+    exhausted: ClassVar[type[Exception]]
+
+    @abstractmethod
+    def read(
+        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
+    ) -> AnyTables:
+        """The tables for sets of these sizes, with `factor` times what they will need at least."""
+
+    @abstractmethod
+    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The source's rows that samples name in `source_rows`, by that name."""
+
+    def build(
+        self,
+        made: Set,
+        tables: AnyTables,
+        seed: int,
+        size: int,
+        progress: Callable[[int, int], None],
+    ) -> Built:
+        """Draw, render and prove `size` samples of a set, or as many as the source has.
+
+        progress: called with (samples made, candidates rejected) while it goes on.
+        """
+        limit = size + size // 4 + 64
+        while True:
+            start = time.perf_counter()
+            draw = Draw(seed, made.name, limit)
+            questions = made.make(tables, draw)
+            drawn = time.perf_counter()
+            built = self._render(made, questions, draw, size, tables.revision, progress)
+            if len(built.samples) == size or len(questions) < limit:
+                seconds = {"draw": drawn - start, "render": time.perf_counter() - drawn}
+                return Built(built.samples, built.rejects, seconds)
+            limit *= 3
+
+    def _render(
+        self,
+        made: Set,
+        questions: pl.DataFrame,
+        draw: Draw,
+        size: int,
+        revision: str,
+        progress: Callable[[int, int], None],
+    ) -> Built:
+        wordings = made.wordings()
+        renderer = Renderer(wordings)
+        wording = choose(questions, wordings, draw)
+        columns, rejects = _Columns(), Counter(draw.dropped)
+        for i, question in enumerate(_rows(questions, wording, made.fields)):
+            if len(columns.accepted) == size:
+                break
+            if reason := _take(made, question, renderer, columns, i, self.source.name, draw.seed):
+                rejects[reason] += 1
+            if i % 500 == 0:
+                progress(len(columns.accepted), sum(rejects.values()))
+        progress(len(columns.accepted), sum(rejects.values()))
+        chosen = questions[columns.accepted].with_columns(
+            wording.gather(columns.accepted)
+            .replace_strict({n: one.name for n, one in enumerate(wordings)}, return_dtype=pl.String)
+            .alias("template")
+        )
+        return Built(self._assemble(made, chosen, columns, revision), rejects, {})
+
+    def _assemble(
+        self, made: Set, chosen: pl.DataFrame, columns: _Columns, revision: str
+    ) -> pl.DataFrame:
+        new = {
+            name: pl.Series(name, getattr(columns, name), dtype=pl.String)
+            for name in ("id", "truth", "fields", "prompt", "answer")
+        }
+        said = [
+            (pl.lit("system"), pl.lit(system_prompt(made.task_type))),
+            (pl.lit("user"), pl.col("prompt")),
+            (pl.lit("assistant"), pl.col("answer")),
+        ]
+        constants = {
+            "set": made.name,
+            "task_type": made.task_type,
+            "metric": made.metric,
+            "track": made.track,
+            "source": self.source.name,
+            "source_revision": revision,
+            "generator": None,
+            "license": self.source.license,
+        }
+        return (
+            chosen.select(
+                "language", pl.col("rows").alias("source_rows"), "split", "keys", "template"
+            )
+            .with_columns(
+                *new.values(),
+                *(pl.lit(value, dtype=pl.String).alias(name) for name, value in constants.items()),
+                pl.lit([], dtype=pl.List(pl.String)).alias("llm_calls"),
+            )
+            .with_columns(
+                pl.concat_list(
+                    pl.struct(role.alias("role"), text.alias("content")) for role, text in said
+                ).alias("messages")
+            )
+            .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        )
+
+
+def _rows(
+    questions: pl.DataFrame, wording: pl.Series, fields: frozenset[str]
+) -> Iterator[dict[str, Any]]:
+    shown = questions.select(
+        "key",
+        "rows",
+        "reject",
+        "said",
+        "language",
+        "weights",
+        pl.struct(*sorted(fields), "options", "reasons").alias("fields"),
+        wording.alias("wording"),
+    )
+    yield from shown.iter_rows(named=True)
+
+
+def _take(
+    made: Set,
+    question: Mapping[str, Any],
+    renderer: Renderer,
+    columns: _Columns,
+    index: int,
+    source: str,
+    seed: int,
+) -> str | None:
+    """Render and prove one question into the columns; or say why it is rejected."""
+    if question["reject"]:
+        return str(question["reject"])
+    if not speaks(question["said"], question["language"]):
+        return "text is not in the language of its locale"
+    fields, weights = question["fields"], question["weights"]
+    if made.task_type != "ranking" and max(weights) < 1:
+        return "no right option that fits"
+    prompt = renderer(question["wording"], fields)
+    if len(prompt) > MAX_PROMPT_CHARS:
+        return f"prompt longer than {MAX_PROMPT_CHARS} characters"
+    if "{{" in prompt or "{%" in prompt or "}}" in prompt or "%}" in prompt:
+        return "text holds template mark-up"
+    answer, truth = ideal_answer(made.task_type, weights), truth_of(made.task_type, weights)
+    try:
+        prove(made.task_type, made.metric, prompt, answer, truth, fields)
+    except ProofError as error:
+        raise ProofError(f"set {made.name}, key {question['key']}: {error}") from None
+    columns.accepted.append(index)
+    columns.id.append(sample_id(source, made.name, question["rows"], f"{seed}/{question['key']}"))
+    columns.prompt.append(prompt)
+    columns.answer.append(answer)
+    columns.truth.append(json.dumps(truth))
+    columns.fields.append(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+    return None
+
+
+def sample_id(source: str, set_name: str, rows: Sequence[str], variant: str) -> str:
+    """32 hex: xxh3-128 of source, set, source rows and variant (the seed and the row's key)."""
+    return xxhash.xxh3_128_hexdigest("\x1f".join([source, set_name, *rows, variant]).encode())

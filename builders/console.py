@@ -1,0 +1,179 @@
+"""What a build says: live progress on a terminal, plain lines in a log, tables at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from builders.shortcuts import GUESSERS, MARGIN
+
+#: In a log, a line at most every so many seconds.
+_LOG_EVERY = 10.0
+
+
+def _console() -> Console:
+    """A log has no width of its own."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=180)
+
+
+class Reporter:
+    """Tells how a build goes on. `seconds` sums the time by stage."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or _console()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._start = time.perf_counter()
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Add to a stage's time."""
+        self.seconds[stage] += seconds
+
+    def reading(self, where: str) -> None:
+        """Say that reading begins."""
+        self._line(f"reading {where}")
+
+    def unchanged(self, manifest: Mapping[str, Any]) -> None:
+        """Say that a set needs no building."""
+        self._line(f"{manifest['set']}: unchanged, {manifest['made']:,} samples")
+
+    def done(self, manifest: Mapping[str, Any]) -> None:
+        """Say that a set is written."""
+        self._line(f"{manifest['set']}: {manifest['made']:,} of {manifest['asked']:,} samples")
+
+    def _line(self, text: str) -> None:
+        self.console.print(Text(f"[{time.perf_counter() - self._start:6.1f} s] {text}"))
+
+    @contextmanager
+    def building(self, name: str, size: int) -> Iterator[Callable[[int, int], None]]:
+        """Yields what to call with (samples made, candidates rejected)."""
+        start = time.perf_counter()
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=self.console, transient=True) as bar:
+                task = bar.add_task(name, total=size, note="drawing")
+
+                def live(made: int, rejected: int) -> None:
+                    bar.update(task, completed=made, note=_note(made, rejected, start))
+
+                yield live
+        else:
+            said = start
+
+            def log(made: int, rejected: int) -> None:
+                nonlocal said
+                now = time.perf_counter()
+                if now - said >= _LOG_EVERY:
+                    said = now
+                    left = (size - made) * (now - start) / max(made, 1)
+                    note = _note(made, rejected, start)
+                    self._line(f"{name}: {made:,} of {size:,}, {note}, about {left:.0f} s left")
+
+            yield log
+
+    def summary(self, manifests: Sequence[Mapping[str, Any]], out: Path) -> None:
+        """The closing tables."""
+        self.console.print(_counts(manifests))
+        if any(one["shortcuts"] for one in manifests):
+            self.console.print(_shortcuts(manifests))
+            for one in manifests:
+                if one["guessable"] and any(_suspicious(one, name) for name in GUESSERS):
+                    self._line(f"{one['set']}: {one['guessable']}")
+        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
+        total = sum(one["made"] for one in manifests)
+        self._line(f"{total:,} samples of {len(manifests)} sets in {out} ({stages})")
+
+
+def _note(made: int, rejected: int, start: float) -> str:
+    rate = made / max(time.perf_counter() - start, 1e-9)
+    return f"{rate:,.0f} samples/s, {rejected:,} rejected"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    return table
+
+
+def _counts(manifests: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("Samples", "set", "type", "made", "asked for", "prompt chars: median", "longest")
+    table.add_column("rejected", justify="left", overflow="fold", ratio=1)
+    for one in manifests:
+        chars = one["prompt_chars"]
+        rejected = "; ".join(f"{reason} {count:,}" for reason, count in one["rejects"].items())
+        table.add_row(
+            one["set"],
+            one["task_type"],
+            f"{one['made']:,}",
+            f"{one['asked']:,}",
+            f"{chars['median']:,}",
+            f"{chars['longest']:,}",
+            rejected,
+        )
+    for reason, count in (manifests[0]["source_rejects"] if manifests else {}).items():
+        table.add_row("rows of the source", "", "", "", "", "", f"{reason} {count:,}")
+    return table
+
+
+def _shortcuts(manifests: Sequence[Mapping[str, Any]]) -> Table:
+    title = f"Shortcuts: mean score of guessers (! {MARGIN * 100:.0f} points or more above chance)"
+    table = _table(title, "set", "chance", *(name.replace("_", " ") for name in GUESSERS))
+    for one in manifests:
+        found = one["shortcuts"]
+        if found:
+            cells = [
+                f"{found[name]:.3f}{'!' if _suspicious(one, name) else ' '}" for name in GUESSERS
+            ]
+            table.add_row(one["set"], f"{found['chance']:.3f}", *cells)
+    return table
+
+
+def _suspicious(manifest: Mapping[str, Any], guesser: str) -> bool:
+    found = manifest["shortcuts"]
+    return bool(found) and found[guesser] - found["chance"] >= MARGIN
+
+
+def show_samples(
+    folder: Path, sets: Sequence[str], count: int, console: Console | None = None
+) -> None:
+    """Print the first samples of each set, the right options marked."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    for name in sets:
+        samples = pl.read_parquet(
+            folder / f"{name}.parquet", columns=["id", "messages", "truth", "task_type", "fields"]
+        )
+        for sample in samples.head(count).iter_rows(named=True):
+            console.print(Text(rendered(name, sample)))
+
+
+def rendered(name: str, sample: Mapping[str, Any]) -> str:
+    """A sample as a person reads it: prompt, answer, and what is right."""
+    content = {message["role"]: message["content"] for message in sample["messages"]}
+    lines = [f"=== {name} {sample['id']}", content["user"], f">>> {content['assistant']}"]
+    truth, options = json.loads(sample["truth"]), json.loads(sample["fields"]).get("options", [])
+    if sample["task_type"] == "multiple-choice":
+        lines.append(f"right: {options[truth]}")
+    elif sample["task_type"] == "retrieval":
+        lines += [f"right: {options[number - 1]}" for number in truth]
+    elif sample["task_type"] == "ranking":
+        lines.append(f"weights: {', '.join(str(weight) for weight in truth)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,99 @@
+"""ESCI, the Shopping Queries Dataset: judged query-product pairs in us, es and jp.
+
+Published at github.com/amazon-science/esci-data (Apache-2.0). Truth comes only from its
+judgements (Exact, Substitute, Complement, Irrelevant) and the products' own fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from builders.builder import Builder, Set
+from builders.esci import choice, keywords, knowledge, ordering
+from builders.esci.candidates import REASONS
+from builders.esci.tables import SOURCE, Exhausted, Tables, lookup, read
+from builders.source import Rows
+
+_CONCEPTS = "amazon-kdd-cup-24-understanding-shopping-concepts"
+_BEHAVIOR = "amazon-kdd-cup-24-user-behavior-alignment"
+_LINGUAL = "amazon-kdd-cup-24-multi-lingual-abilities"
+_CHOICE, _RANK, _FIND = (
+    ("multiple-choice", "accuracy"),
+    ("ranking", "ndcg"),
+    ("retrieval", "hit rate@3"),
+)
+
+#: Why a guesser gets far in a set, where the question itself is the reason.
+_QUERY_WORDS = "an exact product shares the words of its query: that is what being exact means"
+_TITLE_WORDS = "a description repeats words of its title; brand and copied titles are taken out"
+
+# name, number in the paper, size, (type, metric), track, what is asked, fields, how, why guessable
+SETS = tuple(
+    Set(f"esci.{name}", number, size, *kind, track, asks, frozenset(fields), make, why)
+    for name, number, size, kind, track, asks, fields, make, why in (
+        ("rank_products_for_query", 5, 16_728, _RANK, _BEHAVIOR, "rank products for a query",
+         ("query",), ordering.rank_products_for_query, _QUERY_WORDS),
+        ("keywords_for_product", 8, 10_000, _CHOICE, _LINGUAL, "the keyword set that suits a product",
+         ("title", "description"), keywords.keywords_for_product,
+         "true keywords are words of the title or of queries for it"),
+        ("query_for_description", 21, 10_000, _CHOICE, _BEHAVIOR, "the query that a description answers",
+         ("description",), choice.query_for_description, _QUERY_WORDS),
+        ("query_for_bullets", 22, 10_000, _CHOICE, _BEHAVIOR, "the query that the features answer",
+         ("bullets",), choice.query_for_bullets, _QUERY_WORDS),
+        ("query_for_title", 23, 10_000, _CHOICE, _BEHAVIOR, "the query that a title answers",
+         ("title",), choice.query_for_title, _QUERY_WORDS),
+        ("title_for_description", 24, 10_000, _CHOICE, _CONCEPTS, "the title for a description",
+         ("description",), choice.title_for_description, _TITLE_WORDS),
+        ("title_for_bullets", 25, 10_000, _CHOICE, _CONCEPTS, "the title for product features",
+         ("bullets",), choice.title_for_bullets, _TITLE_WORDS),
+        ("title_for_query", 26, 10_000, _CHOICE, _BEHAVIOR, "the product title for a query",
+         ("query",), choice.title_for_query, _QUERY_WORDS),
+        ("bullets_of_product", 27, 10_000, _FIND, _CONCEPTS, "bullet points that belong to a product",
+         ("title",), ordering.bullets_of_product, _TITLE_WORDS),
+        ("product_for_query", 29, 5_435, _CHOICE, _BEHAVIOR, "the product that matches a query",
+         ("query",), choice.product_for_query, _QUERY_WORDS),
+        ("rank_queries_for_product", 30, 5_000, _RANK, _BEHAVIOR, "rank queries for a product",
+         ("title",), ordering.rank_queries_for_product, _QUERY_WORDS),
+        ("brand_of_title", 32, 10_000, _CHOICE, _CONCEPTS, "the brand, given the title",
+         ("title",), knowledge.brand_of_title, "most titles name their brand, as titles do"),
+        ("relation_of_query_and_product", 33, 10_000, _CHOICE, _BEHAVIOR,
+         "the relation of a query and a product: E, S, C or I",
+         ("query", "title"), knowledge.relation_of_query_and_product, None),
+        ("rank_query_product_pairs", 34, 10_000, _RANK, _BEHAVIOR,
+         "rank query-product pairs from most to least related",
+         (), ordering.rank_query_product_pairs, _QUERY_WORDS),
+        ("exact_products_for_query", 35, 10_000, _FIND, _BEHAVIOR, "products that match a query exactly",
+         ("query",), ordering.exact_products_for_query, _QUERY_WORDS),
+    )
+)  # fmt: skip
+
+#: Sets that begin with a product's long text, and how many texts they look at for each sample:
+#: keywords are asked in three locales in turn, of which one is a seventh of the products.
+_TEXTS = {
+    "esci.keywords_for_product": 4, "esci.query_for_description": 1, "esci.query_for_bullets": 1,
+    "esci.title_for_description": 1, "esci.title_for_bullets": 1, "esci.bullets_of_product": 1,
+}  # fmt: skip
+
+
+class Esci(Builder):
+    """Builds the fifteen sets of ESCI."""
+
+    source = SOURCE
+    sets = SETS
+    reasons = REASONS
+    exhausted = Exhausted
+
+    def read(
+        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
+    ) -> Tables:
+        """ESCI's tables; texts for the sets that begin with one."""
+        texts = {name: share * sizes[name] for name, share in _TEXTS.items() if name in sizes}
+        return read(rows, limit, seed, texts, factor)
+
+    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Judgements, products and queries as published."""
+        return lookup(rows, refs)
+
+
+BUILDER = Esci()

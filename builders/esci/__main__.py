@@ -1,0 +1,6 @@
+"""`python -m builders.esci`"""
+
+from builders.cli import main
+from builders.esci import BUILDER
+
+main(BUILDER)

@@ -1,0 +1,208 @@
+"""Set 8: the keyword set that suits a product, in three languages, as in development task 16.
+
+A true keyword is a query that the product answers exactly, or a word of its title. A false one is
+a query or title word of another product that stands nowhere in this one's texts and queries. The
+wrong sets mix both: with q a true and x a false query, t true and f false words,
+
+    right  q t1 t2 t3        B  x t2 t3 f1
+    A      q t1 f1 f2        C  x t1 f2 f3, or x t1 f1 f2
+
+so that each keyword recurs; which C is taken hangs on a hash, and makes the right set neither the
+one that has the most in common with the others nor the one with the least, on average.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from builders.draw import Draw, hashed
+from builders.esci.candidates import product_anchor
+from builders.esci.choice import CHOICES, MAX_TEXT_CHARS, drawn_texts, language
+from builders.esci.tables import Tables
+from builders.options import compose
+from builders.text import cut, words
+
+MAX_QUERY_CHARS, MAX_QUERY_WORDS = 40, 4
+#: A word of fewer Latin letters, or with a digit, is no keyword.
+_TELLING = r"^(?:\p{Latin}{4,}|[\p{Katakana}ー]{3,}|\p{Han}{2,})$"
+_RIGHT, _A, _B = "q t1 t2 t3", "q t1 f1 f2", "x t2 t3 f1"
+_C = ("x t1 f2 f3", "x t1 f1 f2")
+
+
+def keywords_for_product(t: Tables, draw: Draw) -> pl.DataFrame:
+    """Products with a text and a short exact query, the locales in turn."""
+    phrases = _phrases(t)
+    eligible = phrases.select("product", "locale").unique()
+    texts = t.texts.select(
+        "product", pl.coalesce("description", pl.col("bullets").list.join(" ")).alias("description")
+    )
+    anchors = drawn_texts(t, draw, eligible, texts, strata="locale")
+    shortened = [cut(text, MAX_TEXT_CHARS) for text in anchors["description"]]
+    anchors = anchors.with_columns(
+        pl.Series("description", shortened, dtype=pl.String),
+        (pl.col("title") + " " + pl.col("description")).alias("said"),
+        language(),
+    )
+    pieces = pl.concat(
+        [
+            _true_pieces(draw, anchors, phrases),
+            _false_pieces(t, draw, anchors, phrases),
+        ]
+    ).sort("key", "slot")
+    return compose(draw, anchors, _keyword_sets(draw, pieces), CHOICES)
+
+
+def _phrases(t: Tables) -> pl.DataFrame:
+    """Short queries by products they fit: product, locale, piece, words, row, touched."""
+    short = t.queries.filter(
+        pl.col("words").list.len().is_between(1, MAX_QUERY_WORDS),
+        pl.col("query").str.len_chars() <= MAX_QUERY_CHARS,
+        ~pl.col("query").str.contains(","),
+    )
+    return (
+        t.judged.filter(pl.col("label") == "E")
+        .join(short.select("query_id", "query_key", "locale", "words"), on="query_id")
+        .select(
+            "product",
+            "locale",
+            pl.col("query_key").alias("piece"),
+            "words",
+            pl.format("examples:{}", "example_id").alias("row"),
+            pl.format("query:{}", "query_key").alias("touched"),
+        )
+    )
+
+
+def _title_words(products: pl.DataFrame) -> pl.DataFrame:
+    """The telling words of titles: the frame's columns, piece, row, touched."""
+    brand = words(pl.col("brand")).fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    return (
+        products.with_columns(
+            words(pl.col("title")).list.set_difference(brand).alias("piece"),
+            pl.format("products:{}:{}", "locale", "product_id").alias("row"),
+            pl.format("product:{}", "product_id").alias("touched"),
+        )
+        .explode("piece")
+        .filter(pl.col("piece").str.contains(_TELLING))
+    )
+
+
+def _numbered(draw: Draw, pieces: pl.DataFrame, slot: str, count: int) -> pl.DataFrame:
+    """The first pieces of each key by hash, slots t1, t2, ...: key, slot, piece, row, touched."""
+    pieces = pieces.unique(["key", "piece"], keep="first", maintain_order=True).with_columns(
+        draw.hash(slot, pl.col("key"), pl.col("piece")).rank("ordinal").over("key").alias("place")
+    )
+    return pieces.filter(pl.col("place") <= count).select(
+        "key",
+        (pl.format(slot + "{}", "place") if count > 1 else pl.lit(slot)).alias("slot"),
+        "piece",
+        "row",
+        "touched",
+    )
+
+
+def _true_pieces(draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame) -> pl.DataFrame:
+    own = anchors.select("key", "product").join(phrases, on="product").sort("key", "piece")
+    phrase = _numbered(draw, own, "q", 1)
+    used = phrase.select("key", words(pl.col("piece")).alias("used"))
+    rest = _title_words(anchors.select("key", "title", "brand", "locale", "product_id")).join(
+        used, on="key"
+    )
+    rest = rest.filter(~pl.col("used").list.contains(pl.col("piece")))
+    return pl.concat([phrase, _numbered(draw, rest, "t", 3)])
+
+
+def _false_pieces(
+    t: Tables, draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame
+) -> pl.DataFrame:
+    asked = anchors.select("key", "product").join(phrases.select("product", "words"), on="product")
+    asked = asked.group_by("key").agg(pl.col("words").list.explode().alias("asked"))
+    own = (
+        anchors.select("key", "product", words(pl.col("said")).alias("own"))
+        .join(asked, on="key")
+        .select(
+            "key",
+            pl.col("product").alias("own_product"),
+            pl.col("own").list.set_union("asked").alias("own"),
+        )
+    )
+    place = hashed(pl.col("locale"), pl.col("split")).alias("place")
+    # of the same kind as the anchors: with a text and a query
+    like = (
+        phrases.join(t.texts.filter("pooled"), on="product", how="semi").select("product").unique()
+    )
+    pool = t.products.join(like, on="product", how="semi", maintain_order="left")
+    far = draw.partners(
+        anchors.select("key", place),
+        pool.select("product", "ring", place),
+        10,
+        ["place"],
+        "keyword",
+    )
+    far = far.unique(["key", "product"], keep="first", maintain_order=True).join(own, on="key")
+    far = (
+        far.filter(pl.col("product") != pl.col("own_product"))
+        .sort("key", "turn")
+        .select("key", "product", "own")
+    )
+    told = far.join(phrases, on="product").filter(
+        pl.col("own").list.set_intersection("words").list.len() == 0
+    )
+    words_of = _title_words(product_anchor(t, far)).filter(
+        ~pl.col("own").list.contains(pl.col("piece"))
+    )
+    # one word a product, so that the false ones do not belong together
+    words_of = (
+        words_of.with_columns(
+            draw.hash("one word", pl.col("key"), pl.col("product"), pl.col("piece")).alias("hash")
+        )
+        .sort("key", "product", "hash")
+        .unique(["key", "product"], keep="first", maintain_order=True)
+    )
+    lie = _numbered(draw, told.sort("key", "piece", "row"), "x", 1)
+    lie_words = lie.select("key", words(pl.col("piece")).alias("used"))
+    words_of = words_of.join(lie_words, on="key").filter(
+        ~pl.col("used").list.contains(pl.col("piece"))
+    )
+    return pl.concat([lie, _numbered(draw, words_of, "f", 3)])
+
+
+def _keyword_sets(draw: Draw, pieces: pl.DataFrame) -> pl.DataFrame:
+    """Four candidates for each key that has all eight pieces."""
+    whole = pieces.filter(pl.len().over("key") == 8)
+    keys = whole.select(pl.col("key").unique(maintain_order=True))
+    third = (
+        pl.when(draw.hash("variant", pl.col("key")) % 2 == 0)
+        .then(pl.lit(_C[0]))
+        .otherwise(pl.lit(_C[1]))
+    )
+    sets = (
+        keys.with_columns(
+            pl.concat_list(pl.lit(_RIGHT), pl.lit(_A), pl.lit(_B), third).alias("slots")
+        )
+        .explode("slots")
+        .with_columns(pl.col("slots").alias("set"), pl.col("slots").str.split(" ").alias("slot"))
+        .explode("slot")
+    )
+    said = sets.join(whole, on=["key", "slot"]).with_columns(
+        draw.hash("order", pl.col("key"), pl.col("set"), pl.col("piece")).alias("hash")
+    )
+    right = pl.col("set") == _RIGHT
+    return (
+        said.sort("key", "set", "hash")
+        .group_by("key", "set", maintain_order=True)
+        .agg(
+            pl.col("piece").str.join(", ").alias("text"),
+            pl.col("row").alias("rows"),
+            pl.col("touched").alias("keys"),
+        )
+        .select(
+            "key",
+            "text",
+            right.cast(pl.Float64).alias("weight"),
+            pl.when(~right).then(pl.lit("false_keywords")).alias("reason"),
+            pl.lit(0, dtype=pl.Int32).alias("priority"),
+            "rows",
+            "keys",
+        )
+    )

@@ -1,0 +1,274 @@
+"""Ranking and retrieval: sets 5, 27, 30, 34 and 35."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from builders.draw import Draw, hashed
+from builders.esci.candidates import (
+    judged,
+    product_anchor,
+    products_as_options,
+    queries_as_options,
+    query_anchor,
+    sibling_products,
+    wrong_products,
+)
+from builders.esci.choice import BOILERPLATE, bulleted, language
+from builders.esci.tables import LABELS, WEIGHTS, Tables
+from builders.options import compose
+from builders.text import squeezed, words
+
+RANKED = 5
+MAX_RIGHT = 3
+FEWEST, MOST = 9, 15
+MAX_BULLET_CHARS = 250
+#: So many bullets of similar products stand among a product's own, the others come from anywhere.
+SIMILAR = 4
+
+
+def _by_turns(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
+    """Priority by turns: one judgement of each label, then a second of each, and so on."""
+    place = (
+        draw.hash("turn", pl.col("key"), pl.col("example_id")).rank("ordinal").over("key", "label")
+    )
+    return found.with_columns(place.cast(pl.Int32).alias("priority"))
+
+
+def _several_labels(made: pl.DataFrame) -> pl.DataFrame:
+    one = pl.col("weights").list.n_unique() < 2
+    return made.with_columns(
+        pl.when(pl.col("reject").is_null() & one)
+        .then(pl.lit("all candidates have one label"))
+        .otherwise("reject")
+        .alias("reject")
+    )
+
+
+def rank_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
+    """5: five products of a query, of as many labels as it has."""
+    enough = _judged_often(t, draw, "query_id", "query with fewer than 5 judged products")
+    anchors = draw.first(enough, "query_id").with_columns(
+        pl.col("query_id").cast(pl.String).alias("key")
+    )
+    anchors = query_anchor(t, anchors).with_columns(language())
+    found = _by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    said = found.join(t.products.select("product", "title"), on="product").sort("key", "example_id")
+    said = said.group_by("key", maintain_order=True).agg(
+        pl.col("title").str.join(" ").alias("said")
+    )
+    anchors = anchors.join(said, on="key", how="left")
+    return _several_labels(compose(draw, anchors, products_as_options(t, found), RANKED))
+
+
+def rank_queries_for_product(t: Tables, draw: Draw) -> pl.DataFrame:
+    """30: five queries that a product was judged for."""
+    enough = _judged_often(t, draw, "product", "product judged for fewer than 5 queries")
+    anchors = draw.first(enough, "product").with_columns(
+        pl.col("product").cast(pl.String).alias("key")
+    )
+    anchors = product_anchor(t, anchors).with_columns(language(), pl.col("title").alias("said"))
+    found = _by_turns(judged(t, anchors, "product", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    return _several_labels(compose(draw, anchors, queries_as_options(t, found), RANKED))
+
+
+def _judged_often(t: Tables, draw: Draw, by: str, reason: str) -> pl.DataFrame:
+    counted = t.judged.group_by(by).agg(pl.len(), pl.col("label").n_unique().alias("labels"))
+    draw.drop(reason, counted.filter(pl.col("len") < RANKED).height)
+    enough = counted.filter(pl.col("len") >= RANKED)
+    draw.drop("all candidates have one label", enough.filter(pl.col("labels") < 2).height)
+    return enough.filter(pl.col("labels") >= 2).select(by)
+
+
+def rank_query_product_pairs(t: Tables, draw: Draw) -> pl.DataFrame:
+    """34: five pairs of different searches: one of each label, and one more of any."""
+    anchors = draw.first(t.judged, "example_id", strata="label").with_columns(
+        pl.col("example_id").cast(pl.String).alias("key")
+    )
+    anchors = query_anchor(t, anchors).with_columns(language())
+    anchors = anchors.join(
+        t.products.select("product", pl.col("title").alias("said")), on="product"
+    )
+    extra = draw.hash("label", pl.col("key")) % len(LABELS)
+    wanted = anchors.select(
+        "key",
+        "locale",
+        "split",
+        "label",
+        pl.concat_list(
+            *(pl.lit(label) for label in LABELS),
+            extra.replace_strict(dict(enumerate(LABELS)), return_dtype=pl.String),
+        ).alias("wanted"),
+    ).explode("wanted")
+    # the anchor itself is the one of its label
+    wanted = wanted.with_columns(pl.int_range(pl.len()).over("key").alias("slot")).filter(
+        (pl.col("wanted") != pl.col("label")) | (pl.col("slot") == len(LABELS))
+    )
+    wanted = wanted.select(
+        pl.format("{}/{}", "key", "slot").alias("key"),
+        pl.col("key").alias("anchor"),
+        hashed(pl.col("locale"), pl.col("split"), pl.col("wanted")).alias("group"),
+    )
+    pairs = t.judged.join(t.queries.select("query_id", "locale", "split"), on="query_id")
+    pool = pairs.select(
+        "example_id",
+        "query_id",
+        "product",
+        "label",
+        hashed(pl.col("locale"), pl.col("split"), pl.col("label")).alias("group"),
+        hashed(pl.col("example_id"), seed=1).alias("ring"),
+    ).sort("ring")
+    found = draw.partners(wanted, pool, 2, ["group"], "pair").join(
+        wanted.select("key", "anchor"), on="key"
+    )
+    found = found.select(
+        pl.col("anchor").alias("key"),
+        "example_id",
+        "query_id",
+        "product",
+        "label",
+        (pl.col("turn") + 1).alias("priority"),
+    )
+    own = anchors.select(
+        "key",
+        "example_id",
+        "query_id",
+        "product",
+        "label",
+        pl.lit(0, dtype=pl.Int64).alias("priority"),
+    )
+    both = pl.concat([own, found]).unique(["key", "example_id"], keep="first", maintain_order=True)
+    both = both.with_columns(
+        pl.col("label").replace_strict(WEIGHTS, return_dtype=pl.Float64).alias("weight"),
+        pl.when(pl.col("label") != "E").then(pl.format("judged_{}", "label")).alias("reason"),
+    )
+    shown = products_as_options(t, both)
+    asked = both.join(t.queries.select("query_id", "query", "query_key"), on="query_id").select(
+        "key",
+        pl.format("examples:{}", "example_id").alias("row"),
+        "query",
+        pl.format("query:{}", "query_key").alias("query_key"),
+    )
+    shown = shown.with_columns(pl.col("rows").list.first().alias("row")).join(
+        asked, on=["key", "row"]
+    )
+    candidates = shown.with_columns(
+        pl.format("query: {} | product: {}", "query", "text").alias("text"),
+        pl.concat_list("keys", pl.concat_list("query_key")).alias("keys"),
+    )
+    return compose(draw, anchors, candidates, RANKED)
+
+
+def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
+    """35: one to three exact products among substitutes, complements and irrelevant ones."""
+    exact = t.judged.filter(pl.col("label") == "E").select("query_id").unique()
+    anchors = draw.first(exact, "query_id").with_columns(
+        pl.col("query_id").cast(pl.String).alias("key")
+    )
+    anchors = query_anchor(t, anchors).with_columns(language(), *_counts(draw))
+    found = _by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    found = (
+        found.join(anchors.select("key", "right"), on="key")
+        .filter((pl.col("label") != "E") | (pl.col("priority") <= pl.col("right")))
+        .with_columns(
+            pl.when(pl.col("label") == "E").then(0).otherwise("priority").alias("priority")
+        )
+    )
+    said = found.filter(pl.col("label") == "E").join(
+        t.products.select("product", "title"), on="product"
+    )
+    said = (
+        said.sort("key", "example_id")
+        .group_by("key", maintain_order=True)
+        .agg(pl.col("title").first().alias("said"))
+    )
+    anchors = anchors.join(said, on="key", how="left")
+    candidates = pl.concat(
+        [products_as_options(t, found), wrong_products(t, draw, anchors, 100, each=8)]
+    )
+    return compose(draw, anchors, candidates, "count", least=FEWEST)
+
+
+def _counts(draw: Draw) -> tuple[pl.Expr, pl.Expr]:
+    """(`right`: how many right options, `count`: how many options), by the column `key`."""
+    right = draw.hash("how many right", pl.col("key")) % MAX_RIGHT + 1
+    count = draw.hash("how many", pl.col("key")) % (MOST - FEWEST + 1) + FEWEST
+    return right.alias("right"), count.alias("count")
+
+
+def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
+    """27: one to three bullets of a product among bullets of others, some of them similar."""
+    anchors = bulleted(t, draw, t.products.select("product")).with_columns(
+        language(), *_counts(draw)
+    )
+    own = anchors.select("key", "product", "bullets", "brand", "title", "right").explode("bullets")
+    own = _telling_first(draw, own.filter(_neutral())).with_columns(
+        pl.lit(0).alias("priority"),
+        pl.lit(1.0).alias("weight"),
+        pl.lit(None, dtype=pl.String).alias("reason"),
+    )
+    own = own.filter(pl.int_range(pl.len()).over("key") < pl.col("right"))
+    pooled = t.texts.filter("pooled").select("product", "bullets").drop_nulls()
+    pool = t.products.join(pooled, on="product", how="semi", maintain_order="left")
+    others = sibling_products(t, draw, anchors, pool).join(pooled, on="product").explode("bullets")
+    others = others.join(t.products.select("product", "brand"), on="product").filter(_neutral())
+    # as many of another product as there may be of the right one, or the right ones alone would
+    # have anything in common
+    several = draw.hash("how many", pl.col("key"), pl.col("product")) % MAX_RIGHT + 1
+    others = _telling_first(draw, others).filter(
+        pl.int_range(pl.len()).over("key", "product") < several
+    )
+    others = others.with_columns(draw.hash("other", pl.col("key"), pl.col("product")).alias("hash"))
+    others = others.sort("key", "priority", "hash", maintain_order=True)
+    similar = (pl.col("priority") == 1) & (pl.int_range(pl.len()).over("key") < SIMILAR)
+    others = others.with_columns(
+        # one product after the other, the similar ones that are too many at the end
+        pl.when(similar)
+        .then(0)
+        .when(pl.col("priority") == 2)
+        .then(1_000)
+        .otherwise(2_000)
+        .alias("priority")
+        + pl.col("hash").rank("dense").over("key"),
+        pl.lit(0.0).alias("weight"),
+    )
+    spoken = (
+        anchors.select("key", "bullets")
+        .explode("bullets")
+        .select("key", squeezed(pl.col("bullets")).alias("same"))
+    )
+    others = others.with_columns(squeezed(pl.col("bullets")).alias("same")).join(
+        spoken, on=["key", "same"], how="anti"
+    )
+    columns = ["key", "product", "bullets", "weight", "reason", "priority"]
+    found = pl.concat([own.select(columns), others.select(columns)], how="vertical_relaxed")
+    candidates = products_as_options(
+        t, found.with_columns(pl.lit(None, dtype=pl.Int64).alias("example_id")), text="bullets"
+    )
+    return compose(draw, anchors, candidates, "count", least=FEWEST)
+
+
+def _telling_first(draw: Draw, bullets: pl.DataFrame) -> pl.DataFrame:
+    """By key and product, the bullets that share words with their title first."""
+    return bullets.with_columns(
+        words(pl.col("bullets"))
+        .list.set_intersection(words(pl.col("title")))
+        .list.len()
+        .clip(0, 2)
+        .alias("telling"),
+        draw.hash("bullet", pl.col("key"), pl.col("bullets")).alias("hash"),
+    ).sort("key", "product", "telling", "hash", descending=[False, False, True, False])
+
+
+def _neutral() -> pl.Expr:
+    """Bullets of a fair length that do not name their brand, which the title may name too."""
+    named = (
+        squeezed(pl.col("bullets"))
+        .str.contains(squeezed(pl.col("brand")), literal=True)
+        .fill_null(False)
+    )
+    return (
+        pl.col("bullets").str.len_chars().is_between(20, MAX_BULLET_CHARS)
+        & ~named
+        & ~pl.col("bullets").str.contains(BOILERPLATE)
+    )

@@ -1,0 +1,82 @@
+"""Rows from the Hugging Face Hub: a pinned data set, only the columns in use, kept on disk.
+
+Column chunks are read by HTTP ranges through the official client, which honours HF_ENDPOINT and
+the user's token, and kept in the cache under the commit that the revision resolved to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import huggingface_hub
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+from builders.errors import ShopmixError
+from builders.source import Source
+
+#: `data/train-00000-of-00004.parquet` and `train/0000.parquet` both are of the split train.
+_SPLIT = re.compile(r"(?:^|/)(train|test|validation)\b")
+_HINT = (
+    "give a folder with the published files (--source DIR) or try the built-in rows (--source demo)"
+)
+
+
+def download(source: Source) -> tuple[dict[str, pl.LazyFrame], str]:
+    """The data set's tables by split, and the commit they are of.
+
+    Raises `ShopmixError` where the Hub cannot be reached or lacks the data set or a column.
+    """
+    try:
+        api = huggingface_hub.HfApi()
+        commit = api.dataset_info(source.repo, revision=source.repo_revision).sha or ""
+        listed = api.list_repo_files(source.repo, revision=commit, repo_type="dataset")
+        files = sorted(name for name in listed if name.endswith(".parquet"))
+        if not files:
+            raise ShopmixError(f"{source.repo}@{commit}: no parquet files; {_HINT}")
+        splits = defaultdict(list)
+        for name in files:
+            splits[_split_of(source.repo, name)].append(_kept(source, commit, name))
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ConnectionError) as error:
+        said = str(error).strip().split("\n")[0]
+        raise ShopmixError(f"{source.repo} cannot be read from the Hub ({said}): {_HINT}") from None
+    return {split: pl.scan_parquet(paths) for split, paths in sorted(splits.items())}, commit
+
+
+def _split_of(repo: str, name: str) -> str:
+    found = _SPLIT.search(name)
+    if found is None:
+        raise ShopmixError(f"{repo}: {name} does not say which split it is of; {_HINT}")
+    return found.group(1)
+
+
+def _kept(source: Source, commit: str, name: str) -> Path:
+    """The columns in use of one file, from the cache or else the Hub."""
+    path = _cache() / source.repo.replace("/", "--") / commit / name
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remote = huggingface_hub.HfFileSystem().open(f"datasets/{source.repo}@{commit}/{name}", "rb")
+    with remote, pq.ParquetFile(remote, pre_buffer=True) as file:
+        present = set(file.schema_arrow.names)
+        columns = [column for column in source.repo_columns if column in present]
+        schema = pa.schema([file.schema_arrow.field(column) for column in columns])
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with pq.ParquetWriter(temporary, schema) as writer:
+                for group in range(file.num_row_groups):
+                    writer.write_table(file.read_row_group(group, columns=columns))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "shopmix" / "hub"

@@ -1,0 +1,152 @@
+"""What a set was made of, beside its samples; and writing that leaves no half files.
+
+A manifest holds no time and no path: the same input gives the same bytes. It is written after its
+samples and carries their hash, so samples without a matching manifest are not finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import xxhash
+
+from builders.builder import Builder, Built, Set
+from builders.errors import ShopmixError
+from builders.shortcuts import measure
+
+#: Packages whose version may change a sample.
+PACKAGES = ("polars", "polars-hash", "minijinja", "langdetect", "numpy")
+#: Rows of a row group; fixed, so that the bytes do not depend on threads.
+ROW_GROUP = 16_384
+
+
+def fingerprint(
+    builder: Builder, made: Set, revision: str, seed: int, limit: int | None, size: int
+) -> dict[str, Any]:
+    """Everything that decides a set's bytes."""
+    return {
+        "set": made.name,
+        "source": builder.source.name,
+        "source_revision": revision,
+        "seed": seed,
+        "limit": limit,
+        "asked": size,
+        "templates": [wording.name for wording in made.wordings()],
+        "code": code_hash(type(builder).__module__),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+@cache
+def code_hash(module: str) -> str:
+    """Hash of the modules that make samples: the builder's own, and those all builders share."""
+    root = Path(__file__).parent
+    own = root / module.split(".")[1]
+    files = sorted([*root.glob("*.py"), *(own.rglob("*.py") if own.is_dir() else [])])
+    digest = xxhash.xxh3_128()
+    for file in files:
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def describe(made: Set, built: Built, source_rejects: Mapping[str, int]) -> dict[str, Any]:
+    """The counts and measurements of a built set."""
+    samples = built.samples
+    prompts = samples.select(
+        pl.col("messages").list.get(1).struct.field("content").str.len_chars().alias("chars")
+    )["chars"]
+    return {
+        "number": made.number,
+        "asks": made.asks,
+        "task_type": made.task_type,
+        "metric": made.metric,
+        "track": made.track,
+        "made": len(samples),
+        "rejects": dict(sorted(built.rejects.items())),
+        "source_rejects": {reason: n for reason, n in sorted(source_rejects.items()) if n},
+        "prompt_chars": {"median": _int(prompts.median()), "longest": _int(prompts.max())},
+        "languages": _counts(samples["language"]),
+        "splits": _counts(samples["split"]),
+        "wordings": _counts(samples["template"]),
+        "answers": _counts(samples["truth"]) if made.task_type == "multiple-choice" else {},
+        "right_options": _right_options(samples) if made.task_type == "multiple-choice" else {},
+        "shortcuts": measure(samples),
+        "guessable": made.guessable,
+    }
+
+
+def _int(value: Any) -> int:
+    return int(value or 0)
+
+
+def _counts(column: pl.Series) -> dict[str, int]:
+    counts = column.value_counts().sort(column.name)
+    return dict(zip(counts[column.name].cast(pl.String), counts["count"], strict=True))
+
+
+def _right_options(samples: pl.DataFrame) -> dict[str, int]:
+    """How often each option is right, for sets whose options are always the same few."""
+    right = [
+        json.loads(f)["options"][int(t)] for f, t in samples.select("fields", "truth").iter_rows()
+    ]
+    return _counts(pl.Series("right", right)) if 0 < len(set(right)) <= 10 else {}
+
+
+def read(folder: Path, name: str) -> dict[str, Any] | None:
+    """The manifest of a finished set; None where it is missing, or its samples are others."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        digest = hash_file(folder / f"{name}.parquet")
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return manifest if manifest.get("file_hash") == digest else None
+
+
+def write(
+    folder: Path, name: str, samples: pl.DataFrame, manifest: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write samples, then their manifest; returns it, the samples' hash added."""
+    path = folder / f"{name}.parquet"
+    _replace(
+        path,
+        lambda to: samples.rechunk().write_parquet(
+            to, compression="zstd", row_group_size=ROW_GROUP
+        ),
+    )
+    whole = {**manifest, "file_hash": hash_file(path)}
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    _replace(folder / f"{name}.json", lambda to: to.write_text(text, "utf-8"))
+    return whole
+
+
+def hash_file(path: Path) -> str:
+    """xxh3-128 of a file's bytes, as 32 hex."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _replace(path: Path, write_to: Any) -> None:
+    """Fill a temporary file beside `path`, then give it the name in one step."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write_to(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ShopmixError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,0 +1,88 @@
+"""From candidates to the options of a question, for every kind of question that has options.
+
+A set gathers candidate options in one long frame; here they are deduplicated, filled up to the
+number wanted in order of preference, and shuffled, each by hashes of the question's key.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from builders.draw import Draw
+from builders.text import squeezed
+
+#: Options are never cut, so longer ones are not used.
+MAX_OPTION_CHARS = 300
+
+#: Columns of a candidate: the question it is for, what it says, how right it is (1: right), why
+#: it is wrong, which candidates come first (0: must stand), and where it comes from.
+CANDIDATE = {
+    "key": pl.String(),
+    "text": pl.String(),
+    "weight": pl.Float64(),
+    "reason": pl.String(),
+    "priority": pl.Int32(),
+    "rows": pl.List(pl.String()),
+    "keys": pl.List(pl.String()),
+}
+
+
+def compose(
+    draw: Draw,
+    anchors: pl.DataFrame,
+    candidates: pl.DataFrame,
+    count: int | str,
+    least: int | None = None,
+) -> pl.DataFrame:
+    """Give each anchor its options.
+
+    anchors: `key`, `order`, `language`, `said`, `split`, `rows`, `keys`, field columns.
+    candidates: columns of `CANDIDATE`.
+    count: how many options, a number or the name of an anchors' column; an anchor that finds
+    fewer than `least` (default: count) is rejected as "too few options".
+    Returns the anchors in order, with `options`, `weights`, `reasons` (lists, as shown), `rows`
+    and `keys` extended by the options', and `reject` (null, or why not).
+    """
+    wanted = anchors.select(
+        "key", (pl.col(count) if isinstance(count, str) else pl.lit(count)).alias("_count")
+    )
+    shown = (
+        candidates.select(*CANDIDATE)
+        .filter(pl.col("text").str.len_chars().is_between(1, MAX_OPTION_CHARS))
+        .with_columns(
+            squeezed(pl.col("text")).alias("_same"),
+            draw.hash("candidate", pl.col("key"), pl.col("text")).alias("_hash"),
+        )
+        .sort("key", "priority", "_hash", "text", "reason", nulls_last=True)
+        .unique(["key", "_same"], keep="first", maintain_order=True)
+        .join(wanted, on="key", maintain_order="left")
+        .filter(pl.int_range(pl.len()).over("key") < pl.col("_count"))
+        .with_columns(draw.hash("shuffle", pl.col("key"), pl.col("text")).alias("_hash"))
+        .sort("key", "_hash")
+        .group_by("key", maintain_order=True)
+        .agg(
+            pl.col("text").alias("options"),
+            pl.col("weight").alias("weights"),
+            pl.col("reason").alias("reasons"),
+            pl.col("rows").list.explode().alias("_rows"),
+            pl.col("keys").list.explode().alias("_keys"),
+        )
+    )
+    short = pl.col("options").list.len().fill_null(0) < (least or pl.col("_count"))
+    return (
+        anchors.join(shown, on="key", how="left")
+        .join(wanted, on="key")
+        .with_columns(
+            _joined("rows").list.unique(maintain_order=True),
+            _joined("keys").list.unique().list.sort(),
+            pl.when(short).then(pl.lit("too few options")).alias("reject"),
+        )
+        .drop("_rows", "_keys", "_count")
+        .sort("order")
+    )
+
+
+def _joined(name: str) -> pl.Expr:
+    """An anchor's own list, then its options'."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    return pl.concat_list(name, pl.col(f"_{name}").fill_null(none)).list.drop_nulls().alias(name)

@@ -1,0 +1,97 @@
+"""Cleaning, cutting and comparing the texts of shops, on polars columns."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import polars as pl
+
+# An entity, a tag, a control or invisible format character, or blanks that are not one space.
+_DIRTY = r"&(#\d+|#[xX][0-9a-fA-F]+|\w+);|<[a-zA-Z/!]|[\p{Cc}\p{Cf}]|\s\s|[\s--\x20]|^ | $"
+_BREAKS = r"(?i)<\s*(br|/p|/li|/div|/h\d|/tr)\s*/?>"
+_TAGS = r"<[/!]?[a-zA-Z][^<>]*>"
+_INVISIBLE = r"[\p{Cc}\p{Cf}]"
+
+# Function words: they say nothing of a product, but which language a text is in.
+ENGLISH = frozenset(
+    "the|a|an|and|for|with|of|in|to|your|you|from|is|are|this|that|our|it|on|or|by|as|at|be|can|"
+    "will|not".split("|")
+)
+SPANISH = frozenset(
+    "de|la|el|los|las|para|con|y|en|por|un|una|del|su|sus|es|se|al|que|o|sin|como|más|este|esta|"
+    "muy|lo".split("|")
+)
+_STOP = sorted(ENGLISH | SPANISH)
+
+# Japanese has no blanks: a change of script is where its words part. Hiragana is mostly grammar.
+_WORD = r"[\p{Katakana}ー]{2,}|\p{Han}+|[\p{Latin}\p{M}\p{N}]+(?:\.\p{N}+)?"
+
+
+def clean(texts: pl.Series) -> pl.Series:
+    """Plain text of a column of str: entities, mark-up and control characters gone, blanks single.
+
+    Empty texts become null. Only dirty rows are touched, so a clean column costs one scan.
+    """
+    dirty = texts.str.contains(_DIRTY).fill_null(False)
+    if dirty.any():
+        rows = texts.filter(dirty)
+        mended = pl.Series([html.unescape(html.unescape(text)) for text in rows], dtype=pl.String)
+        mended = (
+            mended.str.replace_all(_BREAKS, " ")
+            .str.replace_all(_TAGS, "")
+            .str.replace_all(r"\s+", " ")
+            .str.replace_all(_INVISIBLE, "")
+            .str.strip_chars()
+        )
+        texts = texts.scatter(dirty.arg_true(), mended)
+    return pl.select(pl.when(texts != "").then(texts)).to_series().rename(texts.name)
+
+
+def cut(text: str, chars: int) -> str:
+    """The first sentences of a text that fit into `chars` characters.
+
+    A text without a sentence end in the second half of the space is cut between two words.
+    """
+    if len(text) <= chars:
+        return text
+    head = text[: chars + 1]
+    ends = [match.end() for match in re.finditer(r"[.!?](?=\s)|[。！？]", head)]
+    if ends and chars // 2 <= ends[-1] <= chars:
+        return head[: ends[-1]]
+    return head.rpartition(" ")[0].rstrip(" ,;:-") or text[:chars]
+
+
+def squeezed(text: pl.Expr) -> pl.Expr:
+    """Lower-case letters and digits alone: equal for texts that differ in case or punctuation."""
+    return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "")
+
+
+def words(text: pl.Expr) -> pl.Expr:
+    """The distinct content words of a text, as a sorted list of str; plurals in -s lose it."""
+    found = text.str.to_lowercase().str.extract_all(_WORD)
+    return (
+        found.list.eval(pl.element().str.replace(r"^(\p{Latin}{3,}[^s])s$", "$1"))
+        .list.set_difference(pl.lit(_STOP, dtype=pl.List(pl.String)))
+        .list.unique()
+        .list.sort()
+    )
+
+
+def overlap(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Share of the smaller word list that the other list has too; 0 where one is empty."""
+    smaller = pl.min_horizontal(left.list.len(), right.list.len())
+    common = left.list.set_intersection(right).list.len()
+    return pl.when(smaller > 0).then(common / smaller).otherwise(0.0)
+
+
+def jaccard(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Common words over all words of two word lists; 0 where both are empty."""
+    union = left.list.set_union(right).list.len()
+    common = left.list.set_intersection(right).list.len()
+    return pl.when(union > 0).then(common / union).otherwise(0.0)
+
+
+def within(inner: pl.Expr, outer: pl.Expr) -> pl.Expr:
+    """Whether every word of one list is in the other; true for an empty list."""
+    return inner.list.set_difference(outer).list.len() == 0
