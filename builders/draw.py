@@ -8,6 +8,7 @@ fixed by its specification; polars' own hash and sample functions promise no suc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import polars as pl
 import polars_hash as plh
@@ -17,11 +18,18 @@ _SEPARATOR = "\x1f"
 
 
 def hashed(*parts: pl.Expr, seed: int = 0) -> pl.Expr:
-    """xxh3-64 of the parts, cast to str and joined, as UInt64. Null parts count as empty."""
-    text = plh.concat_str(
-        [part.cast(pl.String) for part in parts], separator=_SEPARATOR, ignore_nulls=True
-    )
-    return text.nchash.xxh3_64(seed=seed)
+    """xxh3-64 of the parts, cast to str and joined, as UInt64. Null only for a null alone."""
+    text = parts[0].cast(pl.String)
+    if len(parts) > 1:
+        text = pl.concat_str(
+            [part.cast(pl.String) for part in parts], separator=_SEPARATOR, ignore_nulls=True
+        )
+    return cast(plh.HExpr, text).nchash.xxh3_64(seed=seed)
+
+
+def ring(key: pl.Expr) -> pl.Expr:
+    """A row's place on the ring that `Draw.partners` draws from."""
+    return hashed(key, seed=1)
 
 
 @dataclass(frozen=True)

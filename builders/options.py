@@ -36,7 +36,8 @@ def compose(
 ) -> pl.DataFrame:
     """Give each anchor its options.
 
-    anchors: `key`, `order`, `language`, `said`, `split`, `rows`, `keys`, field columns.
+    anchors: `key`, `order`, `language`, `said`, `split`, `rows`, `keys`, field columns, and
+    `unfit` (null, or why to reject it) where the set has a say.
     candidates: columns of `CANDIDATE`.
     count: how many options, a number or the name of an anchors' column; an anchor that finds
     fewer than `least` (default: count) is rejected as "too few options".
@@ -75,10 +76,25 @@ def compose(
         .with_columns(
             _joined("rows").list.unique(maintain_order=True),
             _joined("keys").list.unique().list.sort(),
-            pl.when(short).then(pl.lit("too few options")).alias("reject"),
+            pl.coalesce(
+                *(["unfit"] if "unfit" in anchors.columns else []),
+                pl.when(short).then(pl.lit("too few options")),
+            ).alias("reject"),
         )
         .drop("_rows", "_keys", "_count")
         .sort("order")
+    )
+
+
+def lacking(anchors: pl.DataFrame, candidates: pl.DataFrame, count: int | str) -> pl.DataFrame:
+    """The anchors with fewer fitting candidates than `count`, for which more must be sought."""
+    fitting = candidates.filter(pl.col("text").str.len_chars() <= MAX_OPTION_CHARS)
+    had = fitting.group_by("key").agg(pl.len().alias("_had"))
+    enough = pl.col("_had") >= (pl.col(count) if isinstance(count, str) else count)
+    return (
+        anchors.join(had, on="key", how="left", maintain_order="left")
+        .filter(~enough.fill_null(False))
+        .drop("_had")
     )
 
 

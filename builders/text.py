@@ -67,15 +67,25 @@ def squeezed(text: pl.Expr) -> pl.Expr:
     return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "")
 
 
-def words(text: pl.Expr) -> pl.Expr:
-    """The distinct content words of a text, as a sorted list of str; plurals in -s lose it."""
+def tokens(text: pl.Expr) -> pl.Expr:
+    """The distinct content words of a text in lower case, as a list of str."""
     found = text.str.to_lowercase().str.extract_all(_WORD)
-    return (
-        found.list.eval(pl.element().str.replace(r"^(\p{Latin}{3,}[^s])s$", "$1"))
-        .list.set_difference(pl.lit(_STOP, dtype=pl.List(pl.String)))
-        .list.unique()
-        .list.sort()
+    return found.list.eval(
+        pl.element().filter(~pl.element().is_in(_STOP)).unique(maintain_order=True)
     )
+
+
+def words(text: pl.Expr) -> pl.Expr:
+    """The tokens of a text without a final s, to be compared, not shown."""
+    found = text.str.to_lowercase().str.extract_all(_WORD)
+    return found.list.eval(
+        stem(pl.element().filter(~pl.element().is_in(_STOP))).unique(maintain_order=True)
+    )
+
+
+def stem(token: pl.Expr) -> pl.Expr:
+    """A token as `words` has it: plurals in -s are as good as their singular."""
+    return token.str.strip_suffix("s")
 
 
 def overlap(left: pl.Expr, right: pl.Expr) -> pl.Expr:

@@ -34,6 +34,8 @@ REASONS = {
     "texts or queries",
     **{f"judged_{label}_instead": f"the judgement is {label}" for label in "ESCI"},
 }
+#: How many near searches, similar products and products by chance are looked at for a question.
+SEARCHES, SIMILAR, FAR = 4, 6, 8
 #: Two texts that share this much of their words may mean the same.
 NEAR = 0.5
 
@@ -92,9 +94,7 @@ def _query_key() -> pl.Expr:
 
 def query_anchor(t: Tables, anchors: pl.DataFrame) -> pl.DataFrame:
     """Adds the query's `query`, `words`, `locale`, `split`, `rows` and `keys` by `query_id`."""
-    return anchors.join(
-        t.queries.drop("ring"), on="query_id", how="left", maintain_order="left"
-    ).with_columns(
+    return anchors.join(t.queries.drop("ring"), on="query_id", maintain_order="left").with_columns(
         pl.concat_list(pl.format("queries:{}", "query_id")).alias("rows"),
         pl.concat_list(_query_key()).alias("keys"),
     )
@@ -102,9 +102,7 @@ def query_anchor(t: Tables, anchors: pl.DataFrame) -> pl.DataFrame:
 
 def product_anchor(t: Tables, anchors: pl.DataFrame) -> pl.DataFrame:
     """Adds the product's columns, `rows` and `keys` by `product`."""
-    return anchors.join(
-        t.products.drop("ring"), on="product", how="left", maintain_order="left"
-    ).with_columns(
+    return anchors.join(t.products.drop("ring"), on="product", maintain_order="left").with_columns(
         pl.concat_list(_product_row()).alias("rows"), pl.concat_list(_product_key()).alias("keys")
     )
 
@@ -135,20 +133,16 @@ def near_queries(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
     the right option would stand out as the hub. Those of about as many words come first, since a
     draw by words favours long queries.
 
-    anchors: key, query_id, words, locale, split. Returns key, query_id, other, priority (0 to 3:
+    anchors: key, query_id, words, place. Returns key, query_id, other, priority (0 to 3:
     the word in common and how many words more or fewer; 4: neither): searches with an exact
     product, not near-equal in words, and without a common exact product.
     """
-    place = hashed(pl.col("locale"), pl.col("split"))
     exact = t.judged.filter(pl.col("label") == "E").select("query_id", "product")
     pool = t.queries.join(exact, on="query_id", how="semi", maintain_order="left").select(
-        pl.col("query_id").alias("other"),
-        pl.col("words").alias("other_words"),
-        place.alias("place"),
-        "ring",
+        pl.col("query_id").alias("other"), pl.col("words").alias("other_words"), "place", "ring"
     )
-    asked = anchors.select("key", "query_id", "words", place.alias("place"))
-    far = draw.partners(asked, pool, 6, ["place"], "query").with_columns(
+    asked = anchors.select("key", "query_id", "words", "place")
+    far = draw.partners(asked, pool, 5, ["place"], "query").with_columns(
         pl.lit(4).alias("priority"), pl.lit("").alias("word")
     )
     both = pl.concat(
@@ -200,7 +194,7 @@ def near_queries(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_word(draw: Draw, asked: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
-    """Six searches for each word of each anchor's: key, other, other_words, priority, word."""
+    """Five searches for each word of each anchor's: key, other, other_words, priority, word."""
     group = hashed(pl.col("place"), pl.col("word")).alias("group")
     of_word = (
         pool.with_columns(pl.col("other_words").alias("word")).explode("word").drop_nulls("word")
@@ -226,7 +220,7 @@ def _unlike(left: pl.Expr, right: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 def wrong_queries(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
     """Searches that anchors' product does not answer, the judged ones first.
 
-    anchors: key, product, title, query_id (the right search), words (its), locale, split.
+    anchors: key, product, title, query_id (the right search), words (its), place.
     """
     no_match = judged(t, anchors, "product", dict.fromkeys("SCI", 0.0), dict.fromkeys("SCI", 1))
     no_match = (
@@ -237,9 +231,7 @@ def wrong_queries(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
         .filter(*_unlike(pl.col("words"), pl.col("other_words")))
     )
     others = near_queries(t, draw, anchors).drop("query_id").rename({"other": "query_id"})
-    known = anchors.select("key", "product").join(
-        t.judged.select("product", "query_id"), on="product"
-    )
+    known = anchors.select("key", "product").join(t.known, on="product")
     others = others.join(known, on=["key", "query_id"], how="anti").join(
         anchors.select("key", words(pl.col("title")).alias("title_words")), on="key"
     )
@@ -259,31 +251,38 @@ def wrong_products(
 ) -> pl.DataFrame:
     """Products that were never judged for anchors' query: of near searches first, then any.
 
-    anchors: key, query_id, words, locale, split. `each`: how many products of a near search, one
+    anchors: key, query_id, words, place. `each`: how many products of a near search, one
     search after the other; several make a group of like products beside the question's own.
     """
     near = (
         near_queries(t, draw, anchors)
         .with_columns(draw.hash("near search", pl.col("key"), pl.col("other")).alias("hash"))
         .sort("key", "priority", "hash")
+        .with_columns(pl.int_range(pl.len()).over("key").alias("turn"))
+        .filter(pl.col("turn") < SEARCHES)
     )
-    near = near.with_columns(pl.int_range(pl.len()).over("key").alias("place"))
     shown = t.judged.select(pl.col("query_id").alias("other"), "product").filter(
         (pl.lit(each) > 1) | (t.judged["label"] == "E")
     )
     near = (
         near.join(shown, on="other")
         .with_columns(draw.hash("near product", pl.col("key"), pl.col("product")).alias("hash"))
-        .sort("key", "place", "hash")
+        .sort("key", "turn", "hash")
         .filter(pl.int_range(pl.len()).over("key", "other") < each)
     )
     near = near.select(
         "key",
         "product",
-        (pl.col("place") + priority).cast(pl.Int64).alias("priority"),
+        (pl.col("turn") + priority).cast(pl.Int64).alias("priority"),
         pl.lit("other_product").alias("reason"),
     )
-    any_product = far_products(t, draw, anchors, 12).select(
+    any_product = draw.partners(
+        anchors.select("key", "place"),
+        t.products.select("product", "ring", "place"),
+        FAR,
+        ["place"],
+        "product",
+    ).select(
         "key",
         "product",
         pl.lit(priority + 1_000, dtype=pl.Int64).alias("priority"),
@@ -292,9 +291,7 @@ def wrong_products(
     found = pl.concat([near, any_product]).unique(
         ["key", "product"], keep="first", maintain_order=True
     )
-    known = anchors.select("key", "query_id").join(
-        t.judged.select("product", "query_id"), on="query_id"
-    )
+    known = anchors.select("key", "query_id").join(t.known, on="query_id")
     found = found.join(known, on=["key", "product"], how="anti").join(
         anchors.select("key", "words"), on="key"
     )
@@ -302,13 +299,6 @@ def wrong_products(
         ~within(pl.col("words"), words(pl.col("title")))
     )
     return products_as_options(t, unjudged(found))
-
-
-def far_products(t: Tables, draw: Draw, anchors: pl.DataFrame, count: int) -> pl.DataFrame:
-    """`count` products of each anchor's locale and split, by chance: key, product."""
-    place = hashed(pl.col("locale"), pl.col("split")).alias("place")
-    pool = t.products.select("product", "ring", place)
-    return draw.partners(anchors.select("key", place), pool, count, ["place"], "product")
 
 
 def unjudged(found: pl.DataFrame) -> pl.DataFrame:
@@ -323,7 +313,7 @@ def sibling_products(
 ) -> pl.DataFrame:
     """Other products near each anchor's product: of the same searches, of the same brand, any.
 
-    anchors: key, product, title, maker, locale, split. pool: the columns of `products` that may
+    anchors: key, product, title, maker, place, split. pool: the columns of `products` that may
     be drawn. Returns key, product, title, reason, priority; none is near-equal in title.
     """
     searches = anchors.select("key", "product", "split").join(
@@ -337,7 +327,7 @@ def sibling_products(
             "key", "product", pl.lit("same_search").alias("reason"), pl.lit(1).alias("priority")
         )
     )
-    group = hashed(pl.col("locale"), pl.col("split"), pl.col("maker")).alias("group")
+    group = hashed(pl.col("place"), pl.col("maker")).alias("group")
     made = draw.partners(
         anchors.drop_nulls("maker").select("key", group),
         pool.drop_nulls("maker").select("product", "ring", group),
@@ -345,22 +335,24 @@ def sibling_products(
         ["group"],
         "brand",
     ).select("key", "product", pl.lit("same_brand").alias("reason"), pl.lit(1).alias("priority"))
-    place = hashed(pl.col("locale"), pl.col("split")).alias("place")
     far = draw.partners(
-        anchors.select("key", place),
-        pool.select("product", "ring", place),
-        12,
+        anchors.select("key", "place"),
+        pool.select("product", "ring", "place"),
+        FAR,
         ["place"],
         "product",
     ).select("key", "product", pl.lit("elsewhere").alias("reason"), pl.lit(2).alias("priority"))
     found = pl.concat([siblings, made, far]).unique(
         ["key", "product"], keep="first", maintain_order=True
     )
-    found = found.join(
-        anchors.select(
-            "key", pl.col("product").alias("own"), words(pl.col("title")).alias("words")
-        ),
-        on="key",
+    own = anchors.select(
+        "key", pl.col("product").alias("own"), words(pl.col("title")).alias("words")
+    )
+    found = (
+        found.with_columns(draw.hash("sibling", pl.col("key"), pl.col("product")).alias("hash"))
+        .sort("key", "priority", "hash")
+        .filter(pl.int_range(pl.len()).over("key", "priority") < SIMILAR)
+        .join(own, on="key")
     )
     return (
         found.join(t.products.select("product", "title"), on="product")
@@ -369,5 +361,6 @@ def sibling_products(
             jaccard(pl.col("words"), words(pl.col("title"))) < NEAR,
         )
         .drop("own", "words")
-        .sort("key", "priority", "product")
+        .sort("key", "priority", "hash")
+        .drop("hash")
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
 from builders.draw import Draw
@@ -18,33 +16,15 @@ from builders.esci.candidates import (
     wrong_products,
     wrong_queries,
 )
-from builders.esci.tables import Exhausted, Tables
-from builders.language import LOCALES
-from builders.options import compose
-from builders.text import cut, jaccard, squeezed, words
+from builders.esci.tables import Tables
+from builders.esci.texts import bulleted, described, language, mask_brand
+from builders.options import compose, lacking
+from builders.text import clean, jaccard, squeezed, words
 
 CHOICES = 4
-#: Long fields are cut at a sentence after this many characters.
-MAX_TEXT_CHARS = 1_200
-#: Less text than this says too little of a product.
-MIN_TEXT_CHARS = 80
-
-#: A right option stands in any case; then what is judged; then what is not.
-FIRST = {"E": 0, "S": 1, "C": 1, "I": 1}
+#: The right option stands in any case. Substitutes come last, being the hardest to tell from it.
+FIRST = {"E": 0, "C": 1, "I": 1, "S": 2}
 RIGHT = {"E": 1.0, "S": 0.0, "C": 0.0, "I": 0.0}
-
-# A bullet that promises service says nothing of the product.
-BOILERPLATE = (
-    r"(?i)warrant|guarante|satisf|money.?back|refund|customer (?:service|support)|contact us|"
-    r"risk.?free|feel free|after.?sale|gift (?:idea|choice)|"
-    r"garant[ií]a|reembolso|devoluci|atenci[oó]n al cliente|"
-    r"保証|返金|返品|カスタマー|お問い合わせ|ご連絡|アフター|サポート"
-)
-
-
-def language() -> pl.Expr:
-    """The language that the locale says."""
-    return pl.col("locale").replace_strict(LOCALES, return_dtype=pl.String).alias("language")
 
 
 def one_right(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
@@ -56,25 +36,34 @@ def one_right(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
     return pl.concat([right.drop("hash"), found.filter(pl.col("label") != "E")])
 
 
+def by_turns(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
+    """Priority by turns: one judgement of each label, then a second of each, and so on; E first."""
+    hashes = draw.hash("turn", pl.col("key"), pl.col("example_id"))
+    turn = hashes.rank("ordinal").over("key", "label").cast(pl.Int32)
+    return found.with_columns(
+        pl.when(pl.col("weight") == 1).then(turn - 1).otherwise(turn).alias("priority")
+    )
+
+
 def title_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
-    """26: E against S, C, I of the query, then products of other searches."""
-    return _product_choice(t, draw, FIRST, title_alone=True)
+    """26: E against C and I of the query, its S, then products of other searches."""
+    return _product_choice(t, draw, title_alone=True)
 
 
 def product_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
-    """29: as 26, but with brand and colour, and the nearest misses first: S, then C, then I."""
-    return _product_choice(t, draw, {"E": 0, "S": 1, "C": 2, "I": 3}, title_alone=False)
+    """29: as 26, but with brand and colour, and one of each label as long as there are some."""
+    return _product_choice(t, draw, title_alone=False)
 
 
-def _product_choice(
-    t: Tables, draw: Draw, priority: dict[str, int], title_alone: bool
-) -> pl.DataFrame:
+def _product_choice(t: Tables, draw: Draw, title_alone: bool) -> pl.DataFrame:
     exact = t.judged.filter(pl.col("label") == "E").select("query_id").unique()
     anchors = draw.first(exact, "query_id").with_columns(
         pl.col("query_id").cast(pl.String).alias("key")
     )
     anchors = query_anchor(t, anchors).with_columns(language())
-    found = one_right(judged(t, anchors, "query_id", RIGHT, priority), draw)
+    found = one_right(judged(t, anchors, "query_id", RIGHT, FIRST), draw)
+    if not title_alone:
+        found = by_turns(found, draw)
     right = found.filter(pl.col("weight") == 1).join(
         t.products.select("product", "title"), on="product"
     )
@@ -86,7 +75,9 @@ def _product_choice(
     near = near.filter(
         (pl.col("weight") == 1) | (jaccard(words(pl.col("title")), words(pl.col("said"))) < 0.8)
     ).select(found.columns)
-    candidates = pl.concat([products_as_options(t, near), wrong_products(t, draw, anchors, 4)])
+    candidates = products_as_options(t, near)
+    short = lacking(anchors, candidates, CHOICES)
+    candidates = pl.concat([candidates, wrong_products(t, draw, short, 1_000)])
     if not title_alone:
         candidates = _with_details(t, candidates)
     return compose(draw, anchors, candidates, CHOICES)
@@ -97,25 +88,25 @@ def _with_details(t: Tables, candidates: pl.DataFrame) -> pl.DataFrame:
     known = t.products.select(
         pl.format("products:{}:{}", "locale", "product_id").alias("row"), "brand", "color"
     )
-    return (
-        candidates.with_columns(pl.col("rows").list.last().alias("row"))
-        .join(known, on="row", how="left")
-        .with_columns(
-            pl.concat_str(
-                "text",
-                pl.format("brand: {}", "brand"),
-                pl.format("color: {}", "color"),
-                separator=" | ",
-                ignore_nulls=True,
-            ).alias("text")
-        )
+    shown = candidates.with_columns(pl.col("rows").list.last().alias("row"))
+    shown = shown.join(known, on="row", how="left", maintain_order="left")
+    return shown.with_columns(clean(shown["color"])).with_columns(
+        pl.concat_str(
+            "text",
+            pl.format("brand: {}", "brand"),
+            pl.format("color: {}", "color"),
+            separator=" | ",
+            ignore_nulls=True,
+        ).alias("text")
     )
 
 
 def query_for_title(t: Tables, draw: Draw) -> pl.DataFrame:
     """23: the query that a title answers exactly."""
     exact = t.judged.filter(pl.col("label") == "E").select("product").unique()
-    anchors = product_anchor(t, draw.first(exact, "product").with_columns(_key()))
+    anchors = product_anchor(
+        t, draw.first(exact, "product").with_columns(pl.col("product").cast(pl.String).alias("key"))
+    )
     return _query_choice(t, draw, anchors.with_columns(pl.col("title").alias("said")))
 
 
@@ -176,86 +167,3 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
         .otherwise("reject")
         .alias("reject")
     )
-
-
-def _key() -> pl.Expr:
-    return pl.col("product").cast(pl.String).alias("key")
-
-
-def drawn_texts(
-    t: Tables, draw: Draw, eligible: pl.DataFrame, texts: pl.DataFrame, strata: str | None = None
-) -> pl.DataFrame:
-    """The first products by hash that have a text, of the `eligible`, as anchors.
-
-    `strata`: a column of `eligible` whose values take turns.
-    Raises `Exhausted` where the texts at hand end before the draw does.
-    """
-    having = texts.join(eligible, on="product")
-    sizes = having[strata].value_counts()["count"].to_list() if strata else [len(having)]
-    if not t.whole and min(sizes, default=0) * len(sizes) < draw.limit:
-        raise Exhausted(draw.set)
-    if t.whole:
-        draw.drop("too little text", eligible.height - having.height)
-    drawn = draw.first(having, "product", strata=strata).drop(strata or [])
-    return product_anchor(t, drawn.with_columns(_key()))
-
-
-def described(t: Tables, draw: Draw, eligible: pl.DataFrame) -> pl.DataFrame:
-    """Anchors with a `description` that says enough, cut at a sentence."""
-    texts = t.texts.select("product", "description").filter(
-        pl.col("description").str.len_chars() >= MIN_TEXT_CHARS
-    )
-    anchors = drawn_texts(t, draw, eligible, texts)
-    shortened = [cut(text, MAX_TEXT_CHARS) for text in anchors["description"]]
-    return anchors.with_columns(
-        pl.Series("description", shortened, dtype=pl.String),
-        pl.Series("said", shortened, dtype=pl.String),
-    )
-
-
-def bulleted(t: Tables, draw: Draw, eligible: pl.DataFrame) -> pl.DataFrame:
-    """Anchors with up to five `bullets` that say enough, without boilerplate."""
-    told = (
-        t.texts.select("product", "bullets")
-        .explode("bullets")
-        .drop_nulls("bullets")
-        .filter(
-            ~pl.col("bullets").str.contains(BOILERPLATE), pl.col("bullets").str.len_chars() >= 10
-        )
-    )
-    told = told.group_by("product", maintain_order=True).agg(pl.col("bullets").head(5))
-    told = told.filter(pl.col("bullets").list.join("").str.len_chars() >= MIN_TEXT_CHARS)
-    anchors = drawn_texts(t, draw, eligible, told)
-    shortened = [[cut(one, MAX_TEXT_CHARS // 5) for one in some] for some in anchors["bullets"]]
-    return anchors.with_columns(
-        pl.Series("bullets", shortened, dtype=pl.List(pl.String)),
-    ).with_columns(pl.col("bullets").list.join(" ").alias("said"))
-
-
-def mask_brand(made: pl.DataFrame, text: str) -> pl.DataFrame:
-    """Hide the brand in a text that is shown, where some options name it and others do not.
-
-    The truth stays; one word does not give it away.
-    """
-    masked = [
-        _masked(shown, brand, options)
-        for shown, brand, options in made.select(text, "brand", "options").iter_rows()
-    ]
-    return made.with_columns(pl.Series(text, masked, dtype=made.schema[text]))
-
-
-def _masked(
-    shown: str | list[str], brand: str | None, options: list[str] | None
-) -> str | list[str]:
-    if brand is None or options is None:
-        return shown
-    naming = sum(brand.lower() in option.lower() for option in options)
-    if naming in (0, len(options)):
-        return shown
-    if isinstance(shown, list):
-        return [_replaced(one, brand) for one in shown]
-    return _replaced(shown, brand)
-
-
-def _replaced(text: str, brand: str) -> str:
-    return re.sub(rf"(?<!\w){re.escape(brand)}(?!\w)", "[brand]", text, flags=re.IGNORECASE)

@@ -15,14 +15,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from builders.draw import Draw, hashed
+from builders.draw import Draw
 from builders.esci.candidates import product_anchor
-from builders.esci.choice import CHOICES, MAX_TEXT_CHARS, drawn_texts, language
+from builders.esci.choice import CHOICES
 from builders.esci.tables import Tables
+from builders.esci.texts import MAX_TEXT_CHARS, drawn_texts, unfit
 from builders.options import compose
-from builders.text import cut, words
+from builders.text import clean, cut, stem, tokens, words
 
 MAX_QUERY_CHARS, MAX_QUERY_WORDS = 40, 4
+#: How many other products false keywords are sought in.
+PRODUCTS = 8
 #: A word of fewer Latin letters, or with a digit, is no keyword.
 _TELLING = r"^(?:\p{Latin}{4,}|[\p{Katakana}ー]{3,}|\p{Han}{2,})$"
 _RIGHT, _A, _B = "q t1 t2 t3", "q t1 f1 f2", "x t2 t3 f1"
@@ -33,15 +36,14 @@ def keywords_for_product(t: Tables, draw: Draw) -> pl.DataFrame:
     """Products with a text and a short exact query, the locales in turn."""
     phrases = _phrases(t)
     eligible = phrases.select("product", "locale").unique()
-    texts = t.texts.select(
-        "product", pl.coalesce("description", pl.col("bullets").list.join(" ")).alias("description")
+    enough = pl.col("described") | pl.col("bulleted")
+    anchors = drawn_texts(t, draw, eligible, enough, strata="locale")
+    full = clean(anchors.select(pl.coalesce("description", "bullets")).to_series())
+    text = pl.Series(
+        "description", [cut(text or "", MAX_TEXT_CHARS) for text in full], dtype=pl.String
     )
-    anchors = drawn_texts(t, draw, eligible, texts, strata="locale")
-    shortened = [cut(text, MAX_TEXT_CHARS) for text in anchors["description"]]
-    anchors = anchors.with_columns(
-        pl.Series("description", shortened, dtype=pl.String),
-        (pl.col("title") + " " + pl.col("description")).alias("said"),
-        language(),
+    anchors = anchors.with_columns(text, unfit(text)).with_columns(
+        (pl.col("title") + " " + pl.col("description")).alias("said")
     )
     pieces = pl.concat(
         [
@@ -75,10 +77,10 @@ def _phrases(t: Tables) -> pl.DataFrame:
 
 def _title_words(products: pl.DataFrame) -> pl.DataFrame:
     """The telling words of titles: the frame's columns, piece, row, touched."""
-    brand = words(pl.col("brand")).fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    brand = tokens(pl.col("brand")).fill_null(pl.lit([], dtype=pl.List(pl.String)))
     return (
         products.with_columns(
-            words(pl.col("title")).list.set_difference(brand).alias("piece"),
+            tokens(pl.col("title")).list.set_difference(brand).alias("piece"),
             pl.format("products:{}:{}", "locale", "product_id").alias("row"),
             pl.format("product:{}", "product_id").alias("touched"),
         )
@@ -102,69 +104,52 @@ def _numbered(draw: Draw, pieces: pl.DataFrame, slot: str, count: int) -> pl.Dat
 
 
 def _true_pieces(draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame) -> pl.DataFrame:
-    own = anchors.select("key", "product").join(phrases, on="product").sort("key", "piece")
+    own = anchors.select("key", "product").join(phrases, on="product").sort("key", "piece", "row")
     phrase = _numbered(draw, own, "q", 1)
-    used = phrase.select("key", words(pl.col("piece")).alias("used"))
-    rest = _title_words(anchors.select("key", "title", "brand", "locale", "product_id")).join(
-        used, on="key"
-    )
-    rest = rest.filter(~pl.col("used").list.contains(pl.col("piece")))
+    titles = anchors.select("key", "title", "brand", "locale", "product_id")
+    rest = _without(_title_words(titles), _stems(phrase.select("key", words(pl.col("piece")))))
     return pl.concat([phrase, _numbered(draw, rest, "t", 3)])
 
 
 def _false_pieces(
     t: Tables, draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame
 ) -> pl.DataFrame:
-    asked = anchors.select("key", "product").join(phrases.select("product", "words"), on="product")
-    asked = asked.group_by("key").agg(pl.col("words").list.explode().alias("asked"))
-    own = (
-        anchors.select("key", "product", words(pl.col("said")).alias("own"))
-        .join(asked, on="key")
-        .select(
-            "key",
-            pl.col("product").alias("own_product"),
-            pl.col("own").list.set_union("asked").alias("own"),
-        )
-    )
-    place = hashed(pl.col("locale"), pl.col("split")).alias("place")
     # of the same kind as the anchors: with a text and a query
-    like = (
-        phrases.join(t.texts.filter("pooled"), on="product", how="semi").select("product").unique()
-    )
-    pool = t.products.join(like, on="product", how="semi", maintain_order="left")
+    like = phrases.join(t.texts.filter("pooled"), on="product", how="semi").select("product")
+    pool = t.products.join(like.unique(), on="product", how="semi", maintain_order="left")
     far = draw.partners(
-        anchors.select("key", place),
-        pool.select("product", "ring", place),
-        10,
+        anchors.select("key", "place"),
+        pool.select("product", "ring", "place"),
+        PRODUCTS,
         ["place"],
         "keyword",
-    )
-    far = far.unique(["key", "product"], keep="first", maintain_order=True).join(own, on="key")
-    far = (
-        far.filter(pl.col("product") != pl.col("own_product"))
-        .sort("key", "turn")
-        .select("key", "product", "own")
-    )
-    told = far.join(phrases, on="product").filter(
-        pl.col("own").list.set_intersection("words").list.len() == 0
-    )
-    words_of = _title_words(product_anchor(t, far)).filter(
-        ~pl.col("own").list.contains(pl.col("piece"))
+    ).unique(["key", "product"], keep="first", maintain_order=True)
+    far = far.join(anchors.select("key", "product"), on=["key", "product"], how="anti")
+    asked = anchors.select("key", "product").join(phrases, on="product").select("key", "words")
+    own = pl.concat([_stems(anchors.select("key", words(pl.col("said")))), _stems(asked)])
+    said = far.join(phrases, on="product").sort("key", "piece", "row")
+    shared = said.explode("words").join(own, left_on=["key", "words"], right_on=["key", "stem"])
+    lie = _numbered(draw, said.join(shared, on=["key", "piece"], how="anti"), "x", 1)
+    lies = _without(
+        _title_words(product_anchor(t, far.select("key", "product"))),
+        pl.concat([own, _stems(lie.select("key", words(pl.col("piece"))))]),
     )
     # one word a product, so that the false ones do not belong together
-    words_of = (
-        words_of.with_columns(
-            draw.hash("one word", pl.col("key"), pl.col("product"), pl.col("piece")).alias("hash")
-        )
-        .sort("key", "product", "hash")
-        .unique(["key", "product"], keep="first", maintain_order=True)
-    )
-    lie = _numbered(draw, told.sort("key", "piece", "row"), "x", 1)
-    lie_words = lie.select("key", words(pl.col("piece")).alias("used"))
-    words_of = words_of.join(lie_words, on="key").filter(
-        ~pl.col("used").list.contains(pl.col("piece"))
-    )
-    return pl.concat([lie, _numbered(draw, words_of, "f", 3)])
+    one = draw.hash("one word", pl.col("key"), pl.col("product"), pl.col("piece"))
+    lies = lies.with_columns(one.alias("hash")).sort("key", "product", "hash")
+    lies = lies.unique(["key", "product"], keep="first", maintain_order=True)
+    return pl.concat([lie, _numbered(draw, lies, "f", 3)])
+
+
+def _stems(lists: pl.DataFrame) -> pl.DataFrame:
+    """key, stem out of a key and its list of words."""
+    return lists.select("key", pl.nth(1).alias("stem")).explode("stem").drop_nulls()
+
+
+def _without(pieces: pl.DataFrame, stems: pl.DataFrame) -> pl.DataFrame:
+    """The pieces that are none of their key's words."""
+    stemmed = pieces.with_columns(stem(pl.col("piece")).alias("stem"))
+    return stemmed.join(stems, on=["key", "stem"], how="anti", maintain_order="left").drop("stem")
 
 
 def _keyword_sets(draw: Draw, pieces: pl.DataFrame) -> pl.DataFrame:

@@ -6,8 +6,9 @@ import polars as pl
 
 from builders.draw import Draw
 from builders.esci.candidates import product_anchor, query_anchor, sibling_products
-from builders.esci.choice import CHOICES, language
+from builders.esci.choice import CHOICES
 from builders.esci.tables import Tables
+from builders.esci.texts import language
 from builders.options import compose
 from builders.text import squeezed
 
@@ -94,7 +95,11 @@ def brand_of_title(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.col("maker").str.len_chars() >= 2, ~pl.col("maker").is_in(NOBODY)
     )
     draw.drop("no brand, or one that names nobody", len(t.products) - len(branded))
-    seen = squeezed(pl.col("title")).str.contains(pl.col("maker"), literal=True)
+    seen = (
+        pl.col("title")
+        .str.to_lowercase()
+        .str.contains(pl.col("brand").str.to_lowercase(), literal=True)
+    )
     named = branded.select(
         "product", seen.alias("visible"), pl.len().over("locale", "maker").alias("known")
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from builders.draw import Draw, hashed
+from builders.draw import Draw, hashed, ring
 from builders.esci.candidates import (
+    FAR,
     judged,
     product_anchor,
     products_as_options,
@@ -14,25 +15,17 @@ from builders.esci.candidates import (
     sibling_products,
     wrong_products,
 )
-from builders.esci.choice import BOILERPLATE, bulleted, language
-from builders.esci.tables import LABELS, WEIGHTS, Tables
-from builders.options import compose
+from builders.esci.choice import by_turns
+from builders.esci.judgements import LABELS, WEIGHTS
+from builders.esci.tables import Tables
+from builders.esci.texts import bullet_rows, bulleted, language
+from builders.options import compose, lacking
 from builders.text import squeezed, words
 
 RANKED = 5
 MAX_RIGHT = 3
 FEWEST, MOST = 9, 15
 MAX_BULLET_CHARS = 250
-#: So many bullets of similar products stand among a product's own, the others come from anywhere.
-SIMILAR = 4
-
-
-def _by_turns(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
-    """Priority by turns: one judgement of each label, then a second of each, and so on."""
-    place = (
-        draw.hash("turn", pl.col("key"), pl.col("example_id")).rank("ordinal").over("key", "label")
-    )
-    return found.with_columns(place.cast(pl.Int32).alias("priority"))
 
 
 def _several_labels(made: pl.DataFrame) -> pl.DataFrame:
@@ -52,7 +45,7 @@ def rank_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.col("query_id").cast(pl.String).alias("key")
     )
     anchors = query_anchor(t, anchors).with_columns(language())
-    found = _by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    found = by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
     said = found.join(t.products.select("product", "title"), on="product").sort("key", "example_id")
     said = said.group_by("key", maintain_order=True).agg(
         pl.col("title").str.join(" ").alias("said")
@@ -68,7 +61,7 @@ def rank_queries_for_product(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.col("product").cast(pl.String).alias("key")
     )
     anchors = product_anchor(t, anchors).with_columns(language(), pl.col("title").alias("said"))
-    found = _by_turns(judged(t, anchors, "product", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    found = by_turns(judged(t, anchors, "product", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
     return _several_labels(compose(draw, anchors, queries_as_options(t, found), RANKED))
 
 
@@ -116,7 +109,7 @@ def rank_query_product_pairs(t: Tables, draw: Draw) -> pl.DataFrame:
         "product",
         "label",
         hashed(pl.col("locale"), pl.col("split"), pl.col("label")).alias("group"),
-        hashed(pl.col("example_id"), seed=1).alias("ring"),
+        ring(pl.col("example_id")).alias("ring"),
     ).sort("ring")
     found = draw.partners(wanted, pool, 2, ["group"], "pair").join(
         wanted.select("key", "anchor"), on="key"
@@ -166,10 +159,10 @@ def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.col("query_id").cast(pl.String).alias("key")
     )
     anchors = query_anchor(t, anchors).with_columns(language(), *_counts(draw))
-    found = _by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    found = by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
     found = (
         found.join(anchors.select("key", "right"), on="key")
-        .filter((pl.col("label") != "E") | (pl.col("priority") <= pl.col("right")))
+        .filter((pl.col("label") != "E") | (pl.col("priority") < pl.col("right")))
         .with_columns(
             pl.when(pl.col("label") == "E").then(0).otherwise("priority").alias("priority")
         )
@@ -183,9 +176,9 @@ def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
         .agg(pl.col("title").first().alias("said"))
     )
     anchors = anchors.join(said, on="key", how="left")
-    candidates = pl.concat(
-        [products_as_options(t, found), wrong_products(t, draw, anchors, 100, each=8)]
-    )
+    candidates = products_as_options(t, found)
+    short = lacking(anchors, candidates, "count")
+    candidates = pl.concat([candidates, wrong_products(t, draw, short, 1_000, each=8)])
     return compose(draw, anchors, candidates, "count", least=FEWEST)
 
 
@@ -198,9 +191,7 @@ def _counts(draw: Draw) -> tuple[pl.Expr, pl.Expr]:
 
 def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     """27: one to three bullets of a product among bullets of others, some of them similar."""
-    anchors = bulleted(t, draw, t.products.select("product")).with_columns(
-        language(), *_counts(draw)
-    )
+    anchors = bulleted(t, draw, t.products.select("product")).with_columns(*_counts(draw))
     own = anchors.select("key", "product", "bullets", "brand", "title", "right").explode("bullets")
     own = _telling_first(draw, own.filter(_neutral())).with_columns(
         pl.lit(0).alias("priority"),
@@ -208,9 +199,13 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.lit(None, dtype=pl.String).alias("reason"),
     )
     own = own.filter(pl.int_range(pl.len()).over("key") < pl.col("right"))
-    pooled = t.texts.filter("pooled").select("product", "bullets").drop_nulls()
+    pooled = t.texts.filter("pooled", pl.col("bullets").is_not_null()).select("product", "bullets")
     pool = t.products.join(pooled, on="product", how="semi", maintain_order="left")
-    others = sibling_products(t, draw, anchors, pool).join(pooled, on="product").explode("bullets")
+    # two similar products, and as many others as the rest may take
+    others = sibling_products(t, draw, anchors, pool)
+    others = others.with_columns(pl.int_range(pl.len()).over("key", "priority").alias("turn"))
+    others = others.filter(pl.col("turn") < pl.when(pl.col("priority") == 1).then(2).otherwise(FAR))
+    others = bullet_rows(others.join(pooled, on="product"))
     others = others.join(t.products.select("product", "brand"), on="product").filter(_neutral())
     # as many of another product as there may be of the right one, or the right ones alone would
     # have anything in common
@@ -218,25 +213,11 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     others = _telling_first(draw, others).filter(
         pl.int_range(pl.len()).over("key", "product") < several
     )
-    others = others.with_columns(draw.hash("other", pl.col("key"), pl.col("product")).alias("hash"))
-    others = others.sort("key", "priority", "hash", maintain_order=True)
-    similar = (pl.col("priority") == 1) & (pl.int_range(pl.len()).over("key") < SIMILAR)
     others = others.with_columns(
-        # one product after the other, the similar ones that are too many at the end
-        pl.when(similar)
-        .then(0)
-        .when(pl.col("priority") == 2)
-        .then(1_000)
-        .otherwise(2_000)
-        .alias("priority")
-        + pl.col("hash").rank("dense").over("key"),
-        pl.lit(0.0).alias("weight"),
+        (pl.col("priority") * FAR + pl.col("turn")).alias("priority"), pl.lit(0.0).alias("weight")
     )
-    spoken = (
-        anchors.select("key", "bullets")
-        .explode("bullets")
-        .select("key", squeezed(pl.col("bullets")).alias("same"))
-    )
+    spoken = anchors.select("key", "bullets").explode("bullets").drop_nulls("bullets")
+    spoken = spoken.select("key", squeezed(pl.col("bullets")).alias("same"))
     others = others.with_columns(squeezed(pl.col("bullets")).alias("same")).join(
         spoken, on=["key", "same"], how="anti"
     )
@@ -263,12 +244,9 @@ def _telling_first(draw: Draw, bullets: pl.DataFrame) -> pl.DataFrame:
 def _neutral() -> pl.Expr:
     """Bullets of a fair length that do not name their brand, which the title may name too."""
     named = (
-        squeezed(pl.col("bullets"))
-        .str.contains(squeezed(pl.col("brand")), literal=True)
-        .fill_null(False)
+        pl.col("bullets")
+        .str.to_lowercase()
+        .str.contains(pl.col("brand").str.to_lowercase(), literal=True)
     )
-    return (
-        pl.col("bullets").str.len_chars().is_between(20, MAX_BULLET_CHARS)
-        & ~named
-        & ~pl.col("bullets").str.contains(BOILERPLATE)
-    )
+    fair = pl.col("bullets").str.len_chars().is_between(20, MAX_BULLET_CHARS)
+    return fair & ~named.fill_null(False)

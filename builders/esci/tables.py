@@ -15,15 +15,15 @@ from typing import Any
 
 import polars as pl
 
-from builders.draw import Draw, hashed
+from builders.draw import Draw, hashed, ring
 from builders.errors import ShopmixError
+from builders.esci.judgements import judgements, place, product_splits
 from builders.language import LOCALES
 from builders.source import Rows, Source, Table, content_revision, row_hash
-from builders.text import clean, squeezed, words
+from builders.text import clean, squeezed
 
-LABELS = ("E", "S", "C", "I")
-#: ShopBench's relevance weights of the four labels.
-WEIGHTS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+#: Less text than this says too little of a product.
+MIN_TEXT_CHARS = 80
 #: Of how many products the texts are at hand as distractors, whichever sets are built.
 POOL = 200_000
 HUB_LABELS = {"Exact": "E", "Substitute": "S", "Complement": "C", "Irrelevant": "I"}
@@ -80,18 +80,21 @@ class Tables:
     """Products, queries and judgements in memory.
 
     products: product (u64, the join key), product_id, locale, title, same (u64, equal for equal
-      titles), brand, maker (squeezed brand), color, split, ring (u64), sorted by ring.
-    texts: product, description, bullets (list), pooled (bool: in the pool for distractors), of
-      the products whose texts were kept; all of them if `whole`.
-    queries: query_id, query, query_key, locale, split, words, ring, sorted by ring.
-    judged: example_id, query_id, product, label; one row a query and title.
+      titles), brand, maker (squeezed brand), color, split, place (u64, of locale and split), ring
+      (u64), sorted by ring,
+      described and bulleted (bool: as published, there is enough text).
+    texts: product, description, bullets, pooled (bool: in the pool for distractors), of the
+      products whose texts were kept; as published, to be cleaned when drawn.
+    queries: query_id, query, query_key, locale, split, words, place, ring, sorted by ring.
+    judged: example_id, query_id, product, label; one row a query and title, none in doubt.
+    known: query_id, product of every judgement, usable or not: no such pair is unjudged.
     """
 
     products: pl.DataFrame
     texts: pl.DataFrame
     queries: pl.DataFrame
     judged: pl.DataFrame
-    whole: bool
+    known: pl.DataFrame
     revision: str
     rejects: Mapping[str, int]
 
@@ -109,7 +112,7 @@ def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], fac
     """
     try:
         total = rows.tables["products"].select(pl.len()).collect().item()
-        keep_text, whole = _kept(total, seed, sizes, factor)
+        keep_text = _kept(total, seed, sizes, factor)
         examples = _examples(rows).collect(engine="streaming")
         products = _products(rows, keep_text).collect(engine="streaming")
     except pl.exceptions.PolarsError as error:
@@ -117,38 +120,45 @@ def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], fac
     revision = rows.revision or content_revision(examples["hash"], products["hash"])
     rejects: Counter[str] = Counter()
     products = _clean_products(products, rejects)
-    judged, queries = _judgements(examples.drop("hash"), products, limit, rejects)
+    queries, known, judged = judgements(examples.drop("hash"), products, limit, rejects)
     if judged.is_empty():
-        raise ShopmixError(f"{rows.where}: no usable judgement ({_told(rejects)})")
-    products = products.join(_product_splits(judged, queries), on="product").sort("ring")
-    texts = products.select(
-        "product",
-        "description",
-        "bullets",
-        _below(pl.col("ring"), POOL / max(total, 1)).alias("pooled"),
-    ).filter(pl.col("description").is_not_null() | pl.col("bullets").is_not_null())
-    products = products.drop("description", "bullets")
-    return Tables(products, texts, queries, judged, whole, revision, rejects)
+        told = ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
+        raise ShopmixError(f"{rows.where}: no usable judgement ({told or 'no rows'})")
+    products = (
+        products.join(product_splits(known, queries), on="product")
+        .with_columns(place())
+        .sort("ring")
+    )
+    pooled = _pooled(total).alias("pooled")
+    texts = products.filter("kept", pl.col("described") | pl.col("bulleted"))
+    texts = texts.select("product", "description", "bullets", pooled)
+    products = products.drop("description", "bullets", "kept")
+    return Tables(products, texts, queries, judged, known, revision, rejects)
 
 
-def _kept(total: int, seed: int, sizes: Mapping[str, int], factor: int) -> tuple[pl.Expr, bool]:
-    """(whose texts to keep, by the column `product`; whether that is everybody's)."""
+def _kept(total: int, seed: int, sizes: Mapping[str, int], factor: int) -> pl.Expr:
+    """Whose texts to keep, by the column `product`."""
+    if not sizes:
+        return pl.lit(False)
     shares = {name: factor * size / max(total, 1) for name, size in sizes.items()}
-    if not shares or max(shares.values()) >= 1:
-        return pl.lit(bool(shares)), bool(shares)
     drawn = [
         _below(Draw(seed, name, 0).hash("first", pl.col("product")), share)
         for name, share in shares.items()
     ]
-    return pl.any_horizontal(_below(_ring(pl.col("product")), POOL / total), *drawn), False
+    return pl.any_horizontal(_pooled(total), *drawn)
+
+
+def _pooled(total: int) -> pl.Expr:
+    # not by `ring`: a pool of one part of the ring would leave the draws a part of it to fall on
+    return _below(hashed(pl.col("product"), seed=2), POOL / max(total, 1))
+
+
+def _enough(column: str) -> pl.Expr:
+    return (pl.col(column).str.len_chars() >= MIN_TEXT_CHARS).fill_null(False)
 
 
 def _below(hashes: pl.Expr, share: float) -> pl.Expr:
     return hashes <= pl.lit(min(2**64 - 1, int(share * 2**64)), dtype=pl.UInt64)
-
-
-def _ring(key: pl.Expr) -> pl.Expr:
-    return hashed(key, seed=1)
 
 
 def _examples(rows: Rows) -> pl.LazyFrame:
@@ -171,8 +181,13 @@ def _products(rows: Rows, keep_text: pl.Expr) -> pl.LazyFrame:
         .with_columns(key.alias("product"))
         .with_columns(row_hash(pl.col("product"), list(PRODUCTS.columns)).alias("hash"))
         .with_columns(
-            pl.when(keep_text).then(column).alias(column)
-            for column in ("product_description", "product_bullet_point")
+            keep_text.alias("kept"),
+            _enough("product_description").alias("described"),
+            _enough("product_bullet_point").alias("bulleted"),
+            *(
+                pl.when(keep_text).then(column).alias(column)
+                for column in ("product_description", "product_bullet_point")
+            ),
         )
         .rename(
             {
@@ -186,98 +201,26 @@ def _products(rows: Rows, keep_text: pl.Expr) -> pl.LazyFrame:
 
 
 def _clean_products(raw: pl.DataFrame, rejects: Counter[str]) -> pl.DataFrame:
-    found = raw.sort("product", "hash").unique("product", keep="first", maintain_order=True)
-    products = found.with_columns(
-        clean(found["title"]), clean(found["brand"]), clean(found["color"])
-    )
-    products = products.filter(pl.col("title").is_not_null(), pl.col("locale").is_in(list(LOCALES)))
+    """One row a product, with a clean title and brand; the other texts are cleaned when drawn."""
+    found = raw
+    if raw["product"].n_unique() < len(raw):
+        found = raw.sort("product", "hash").unique("product", keep="first", maintain_order=True)
     rejects["product listed twice"] += len(raw) - len(found)
+    products = found.drop("hash").with_columns(clean(found["title"]))
+    products = products.filter(pl.col("title").is_not_null(), pl.col("locale").is_in(list(LOCALES)))
     rejects["product without title or locale"] += len(found) - len(products)
-    bullets = (
-        products.select("product", pl.col("bullets").str.split("\n"))
-        .drop_nulls()
-        .explode("bullets")
-    )
-    bullets = (
-        bullets.with_columns(clean(bullets["bullets"]))
-        .drop_nulls()
-        .group_by("product", maintain_order=True)
-        .agg("bullets")
-    )
+    brands = products.select(pl.col("brand").unique()).drop_nulls()
+    brands = brands.with_columns(clean(brands["brand"]).alias("clean"))
+    brands = brands.with_columns(squeezed(pl.col("clean")).alias("maker"))
     return (
-        products.drop("hash", "bullets")
-        .join(bullets, on="product", how="left")
+        products.join(brands, on="brand", how="left")
         .with_columns(
-            clean(products["description"]),
-            hashed(squeezed(pl.col("title"))).alias("same"),
-            squeezed(pl.col("brand")).alias("maker"),
-            _ring(pl.col("product")).alias("ring"),
+            pl.col("clean").alias("brand"),
+            hashed(pl.col("title").str.to_lowercase()).alias("same"),
+            ring(pl.col("product")).alias("ring"),
         )
+        .drop("clean")
     )
-
-
-def _judgements(
-    raw: pl.DataFrame, products: pl.DataFrame, limit: int | None, rejects: Counter[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(judged, queries): one label a query and title, every product known."""
-
-    def keep(frame: pl.DataFrame, kept: pl.DataFrame, reason: str) -> pl.DataFrame:
-        rejects[reason] += len(frame) - len(kept)
-        return kept
-
-    rows = keep(raw, raw.filter(pl.col("label").is_in(LABELS)), "label is none of E, S, C, I")
-    queries = (
-        rows.select("query_id", "query", "locale", "split")
-        .sort(pl.all())
-        .unique("query_id", keep="first", maintain_order=True)
-    )
-    queries = queries.with_columns(clean(queries["query"]))
-    queries = (
-        keep(queries, queries.filter(pl.col("query").is_not_null()), "empty query")
-        .with_columns(
-            pl.col("query").str.to_lowercase().alias("query_key"),
-            words(pl.col("query")).alias("words"),
-            _ring(pl.col("query_id")).alias("ring"),
-        )
-        .sort("ring")
-    )
-    if limit is not None:
-        queries = queries.head(limit)
-    rows = rows.select("example_id", "query_id", "product", "label").join(
-        queries.select("query_id"), on="query_id", how="semi"
-    )
-    known = rows.join(products.select("product", "same"), on="product")
-    rows = keep(rows, known, "judged product is not among the products").sort(
-        "query_id", "product", "example_id"
-    )
-    rows = keep(
-        rows,
-        rows.unique(["query_id", "product", "label"], keep="first", maintain_order=True),
-        "judgement given twice",
-    )
-    agreed = rows.filter(pl.col("label").n_unique().over("query_id", "same") == 1)
-    rows = keep(rows, agreed, "judgements of a query and title contradict each other")
-    rows = keep(
-        rows,
-        rows.unique(["query_id", "same"], keep="first", maintain_order=True),
-        "title judged twice for a query",
-    )
-    queries = queries.join(
-        rows.select("query_id"), on="query_id", how="semi", maintain_order="left"
-    )
-    return rows.drop("same"), queries
-
-
-def _product_splits(judged: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
-    """A product that any test query touches belongs to the test split."""
-    by_query = judged.select("query_id", "product").join(
-        queries.select("query_id", "split"), on="query_id"
-    )
-    return by_query.group_by("product").agg(pl.col("split").min().alias("split"))  # test < train
-
-
-def _told(rejects: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
 
 
 def lookup(rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
