@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from builders.console import plain_console
 from builders.registry import builders
 
 
 def main() -> None:
     """Print every source with its sets."""
-    console = Console(highlight=False)
+    console = plain_console()
     for builder in builders():
         source = builder.source
         title = f"{source.name}: {source.repo} on the Hub, {source.license}"

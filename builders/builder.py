@@ -122,7 +122,8 @@ class Builder(ABC):
             if len(built.samples) == size or len(questions) < limit:
                 seconds = {"draw": drawn - start, "render": time.perf_counter() - drawn}
                 return Built(built.samples, built.rejects, seconds)
-            limit *= 3
+            # as many more as this yield asks for; at least twice, lest a poor source take long
+            limit = max(2 * limit, int(1.3 * limit * size / max(len(built.samples), 1)))
 
     def _render(
         self,

@@ -23,7 +23,7 @@ from builders.shortcuts import GUESSERS, MARGIN
 _LOG_EVERY = 10.0
 
 
-def _console() -> Console:
+def plain_console() -> Console:
     """A log has no width of its own."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=180)
@@ -33,7 +33,7 @@ class Reporter:
     """Tells how a build goes on. `seconds` sums the time by stage."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or _console()
+        self.console = console or plain_console()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._start = time.perf_counter()
 

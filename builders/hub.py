@@ -15,7 +15,7 @@ import huggingface_hub
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # its client's own
 
 from builders.errors import ShopmixError
 from builders.source import Source
@@ -32,19 +32,25 @@ def download(source: Source) -> tuple[dict[str, pl.LazyFrame], str]:
 
     Raises `ShopmixError` where the Hub cannot be reached or lacks the data set or a column.
     """
+    what = source.repo
     try:
-        api = huggingface_hub.HfApi()
-        commit = api.dataset_info(source.repo, revision=source.repo_revision).sha or ""
-        listed = api.list_repo_files(source.repo, revision=commit, repo_type="dataset")
+        info = huggingface_hub.HfApi().dataset_info(
+            source.repo,
+            revision=source.repo_revision,
+            timeout=huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT,  # else it waits for ever
+        )
+        commit, listed = info.sha or "", [one.rfilename for one in info.siblings or []]
         files = sorted(name for name in listed if name.endswith(".parquet"))
         if not files:
             raise ShopmixError(f"{source.repo}@{commit}: no parquet files; {_HINT}")
         splits = defaultdict(list)
         for name in files:
+            what = f"{source.repo}/{name}"
             splits[_split_of(source.repo, name)].append(_kept(source, commit, name))
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ConnectionError) as error:
-        said = str(error).strip().split("\n")[0]
-        raise ShopmixError(f"{source.repo} cannot be read from the Hub ({said}): {_HINT}") from None
+    except (HTTPError, OSError, ValueError, pa.ArrowException) as error:
+        said = " ".join(" ".join(str(error).split("\n")[:3]).split()).rstrip(".")
+        hub = huggingface_hub.constants.ENDPOINT
+        raise ShopmixError(f"{what} cannot be read from {hub} ({said}): {_HINT}") from None
     return {split: pl.scan_parquet(paths) for split, paths in sorted(splits.items())}, commit
 
 
@@ -61,7 +67,10 @@ def _kept(source: Source, commit: str, name: str) -> Path:
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    remote = huggingface_hub.HfFileSystem().open(f"datasets/{source.repo}@{commit}/{name}", "rb")
+    # pyarrow asks for just the ranges that it needs; reading ahead would fetch all other columns
+    remote = huggingface_hub.HfFileSystem().open(
+        f"datasets/{source.repo}@{commit}/{name}", "rb", cache_type="none"
+    )
     with remote, pq.ParquetFile(remote, pre_buffer=True) as file:
         present = set(file.schema_arrow.names)
         columns = [column for column in source.repo_columns if column in present]

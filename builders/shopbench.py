@@ -187,6 +187,11 @@ def _bleu(answer: Any, truth: Any, tokenize: str = "13a") -> float:
     return min(1.0, float(bleu.score) / 100)
 
 
+def _jp_bleu(answer: Any, truth: Any) -> float:
+    _library("MeCab")  # or sacrebleu would end in an error of its own
+    return _bleu(answer, truth, tokenize="ja-mecab")
+
+
 def _cosine(answer: Any, truth: Any, metric: str) -> float:
     """Mean over the references of the cosine of sentence embeddings, each clipped at 0."""
     references = [truth] if isinstance(truth, str) else list(truth)
@@ -216,7 +221,7 @@ _METRICS: dict[str, Callable[[Any, Any], float]] = {
     "micro f1": lambda answer, truth: _f1(*_f1_counts(answer, truth)),
     "rougel": _rouge_l,
     "bleu": _bleu,
-    "jp-bleu": lambda answer, truth: _bleu(answer, truth, tokenize="ja-mecab"),
+    "jp-bleu": _jp_bleu,
     "sent-transformer": lambda answer, truth: _cosine(answer, truth, "sent-transformer"),
     "multilingual-sent-transformer": lambda answer, truth: _cosine(
         answer, truth, "multilingual-sent-transformer"

@@ -8,7 +8,7 @@ import re
 import polars as pl
 
 # An entity, a tag, a control or invisible format character, or blanks that are not one space.
-_DIRTY = r"&(#\d+|#[xX][0-9a-fA-F]+|\w+);|<[a-zA-Z/!]|[\p{Cc}\p{Cf}]|\s\s|[\s--\x20]|^ | $"
+_DIRTY = r"&(#\d+|#[xX][0-9a-fA-F]+|\w+;)|<[a-zA-Z/!]|[\p{Cc}\p{Cf}]|\s\s|[\s--\x20]|^ | $"
 _BREAKS = r"(?i)<\s*(br|/p|/li|/div|/h\d|/tr)\s*/?>"
 _TAGS = r"<[/!]?[a-zA-Z][^<>]*>"
 _INVISIBLE = r"[\p{Cc}\p{Cf}]"
@@ -16,10 +16,10 @@ _INVISIBLE = r"[\p{Cc}\p{Cf}]"
 # Function words: they say nothing of a product, but which language a text is in.
 ENGLISH = frozenset(
     "the|a|an|and|for|with|of|in|to|your|you|from|is|are|this|that|our|it|on|or|by|as|at|be|can|"
-    "will|not".split("|")
+    "will".split("|")
 )
 SPANISH = frozenset(
-    "de|la|el|los|las|para|con|y|en|por|un|una|del|su|sus|es|se|al|que|o|sin|como|más|este|esta|"
+    "de|la|el|los|las|para|con|y|en|por|un|una|del|su|sus|es|se|al|que|o|como|más|este|esta|"
     "muy|lo".split("|")
 )
 _STOP = sorted(ENGLISH | SPANISH)
@@ -51,7 +51,8 @@ def clean(texts: pl.Series) -> pl.Series:
 def cut(text: str, chars: int) -> str:
     """The first sentences of a text that fit into `chars` characters.
 
-    A text without a sentence end in the second half of the space is cut between two words.
+    A text without a sentence end in the second half of the space is cut between two words, and
+    says so by an ellipsis.
     """
     if len(text) <= chars:
         return text
@@ -59,7 +60,7 @@ def cut(text: str, chars: int) -> str:
     ends = [match.end() for match in re.finditer(r"[.!?](?=\s)|[。！？]", head)]
     if ends and chars // 2 <= ends[-1] <= chars:
         return head[: ends[-1]]
-    return head.rpartition(" ")[0].rstrip(" ,;:-") or text[:chars]
+    return (head[:-1].rpartition(" ")[0].rstrip(" ,;:-") or text[: chars - 1]) + "…"
 
 
 def squeezed(text: pl.Expr) -> pl.Expr:

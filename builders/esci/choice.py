@@ -26,6 +26,9 @@ CHOICES = 4
 FIRST = {"E": 0, "C": 1, "I": 1, "S": 2}
 RIGHT = {"E": 1.0, "S": 0.0, "C": 0.0, "I": 0.0}
 
+UNASKED = "the text tells none of its exact queries"
+UNTOLD = "the text has fewer than two words of its title"
+
 
 def one_right(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
     """Of several right options (E) of a question, one by chance; the wrong ones all."""
@@ -78,27 +81,33 @@ def _product_choice(t: Tables, draw: Draw, title_alone: bool) -> pl.DataFrame:
     candidates = products_as_options(t, near)
     short = lacking(anchors, candidates, CHOICES)
     candidates = pl.concat([candidates, wrong_products(t, draw, short, 1_000)])
-    if not title_alone:
-        candidates = _with_details(t, candidates)
-    return compose(draw, anchors, candidates, CHOICES)
+    made = compose(draw, anchors, candidates, CHOICES)
+    return made if title_alone else _with_details(t, made, candidates)
 
 
-def _with_details(t: Tables, candidates: pl.DataFrame) -> pl.DataFrame:
-    """Options as one line: title | brand: X | color: Y, as far as known."""
-    known = t.products.select(
-        pl.format("products:{}:{}", "locale", "product_id").alias("row"), "brand", "color"
+def _with_details(t: Tables, made: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    """Options as one line: title | brand: X | color: Y, each detail if all options have it.
+
+    Shown for some alone, a detail would tell the options apart by itself.
+    """
+    row = pl.format("products:{}:{}", "locale", "product_id").alias("row")
+    of_text = candidates.select(
+        "key", pl.col("text").alias("options"), pl.col("rows").list.last().alias("row")
+    ).unique(["key", "options"], keep="first", maintain_order=True)
+    shown = (
+        made.select("key", "options")
+        .explode("options")
+        .join(of_text, on=["key", "options"], how="left", maintain_order="left")
+        .join(t.products.select(row, "brand", "color"), on="row", how="left", maintain_order="left")
     )
-    shown = candidates.with_columns(pl.col("rows").list.last().alias("row"))
-    shown = shown.join(known, on="row", how="left", maintain_order="left")
-    return shown.with_columns(clean(shown["color"])).with_columns(
-        pl.concat_str(
-            "text",
-            pl.format("brand: {}", "brand"),
-            pl.format("color: {}", "color"),
-            separator=" | ",
-            ignore_nulls=True,
-        ).alias("text")
-    )
+    details = [
+        pl.when(pl.col(name).is_not_null().all().over("key")).then(pl.format(name + ": {}", name))
+        for name in ("brand", "color")
+    ]
+    line = pl.concat_str("options", *details, separator=" | ", ignore_nulls=True)
+    lines = shown.with_columns(clean(shown["color"])).select("key", line)
+    lines = lines.group_by("key", maintain_order=True).agg("options")
+    return made.drop("options").join(lines, on="key", maintain_order="left").select(made.columns)
 
 
 def query_for_title(t: Tables, draw: Draw) -> pl.DataFrame:
@@ -126,13 +135,25 @@ def _query_choice(
     t: Tables, draw: Draw, anchors: pl.DataFrame, text: str | None = None
 ) -> pl.DataFrame:
     found = judged(t, anchors, "product", RIGHT, {"E": 0})
+    if (
+        text
+    ):  # half of the words must stand in the text that is shown, not in the hidden title alone
+        told = anchors.select("key", words(pl.col("said")).alias("told"))
+        asked = t.queries.select("query_id", pl.col("words").alias("asked"))
+        named = pl.col("asked").list.set_intersection("told").list.len()
+        found = found.join(told, on="key").join(asked, on="query_id")
+        found = found.filter(2 * named >= pl.col("asked").list.len()).drop("told", "asked")
     right = one_right(found, draw)
-    anchors = anchors.join(
-        right.select("key", "query_id").join(t.queries.select("query_id", "words"), on="query_id"),
-        on="key",
-    ).with_columns(language())
-    candidates = pl.concat([queries_as_options(t, right), wrong_queries(t, draw, anchors)])
-    made = compose(draw, anchors, candidates, CHOICES)
+    asked = right.select("key", "query_id").join(
+        t.queries.select("query_id", "words"), on="query_id"
+    )
+    anchors = anchors.join(asked, on="key", how="left", maintain_order="left")
+    unasked = pl.when(pl.col("query_id").is_null()).then(pl.lit(UNASKED)).alias("unasked")
+    anchors = anchors.with_columns(language(), unasked)
+    earlier = ["unfit"] if "unfit" in anchors.columns else []
+    anchors = anchors.with_columns(pl.coalesce(*earlier, "unasked").alias("unfit"))
+    wrong = wrong_queries(t, draw, anchors.drop_nulls("query_id"))
+    made = compose(draw, anchors, pl.concat([queries_as_options(t, right), wrong]), CHOICES)
     return mask_brand(made, text) if text else made
 
 
@@ -146,6 +167,10 @@ def title_for_bullets(t: Tables, draw: Draw) -> pl.DataFrame:
     return _title_choice(t, draw, bulleted(t, draw, t.products.select("product")), "bullets")
 
 
+def _in_common(column: str) -> pl.Expr:
+    return pl.col("told").list.set_intersection(column).list.len()
+
+
 def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl.DataFrame:
     anchors = anchors.with_columns(language())
     right = anchors.select(
@@ -156,7 +181,17 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
         pl.lit(0).alias("priority"),
         pl.lit(None, dtype=pl.Int64).alias("example_id"),
     )
-    wrong = unjudged(sibling_products(t, draw, anchors, t.products))
+    # the text must tell the right title from every other: by at least two words, and by more
+    told = anchors.select(
+        "key", words(pl.col("said")).alias("told"), words(pl.col("title")).alias("words")
+    ).with_columns(_in_common("words").alias("most"))
+    few = told.select("key", pl.when(pl.col("most") < 2).then(pl.lit(UNTOLD)).alias("untold"))
+    anchors = anchors.join(few, on="key", maintain_order="left").with_columns(
+        pl.coalesce("unfit", "untold").alias("unfit")
+    )
+    wrong = sibling_products(t, draw, anchors, t.products).join(told.drop("words"), on="key")
+    wrong = wrong.with_columns(words(pl.col("title")).alias("words"))
+    wrong = unjudged(wrong.filter(_in_common("words") < pl.col("most")))
     candidates = pl.concat([products_as_options(t, right), products_as_options(t, wrong)])
     made = mask_brand(compose(draw, anchors, candidates, CHOICES), text)
     shown = pl.col(text) if text == "description" else pl.col(text).list.join(" ")

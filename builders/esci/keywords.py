@@ -25,7 +25,7 @@ from builders.text import clean, cut, stem, tokens, words
 
 MAX_QUERY_CHARS, MAX_QUERY_WORDS = 40, 4
 #: How many other products false keywords are sought in.
-PRODUCTS = 8
+PRODUCTS = 10
 #: A word of fewer Latin letters, or with a digit, is no keyword.
 _TELLING = r"^(?:\p{Latin}{4,}|[\p{Katakana}ー]{3,}|\p{Han}{2,})$"
 _RIGHT, _A, _B = "q t1 t2 t3", "q t1 f1 f2", "x t2 t3 f1"
@@ -47,7 +47,7 @@ def keywords_for_product(t: Tables, draw: Draw) -> pl.DataFrame:
     )
     pieces = pl.concat(
         [
-            _true_pieces(draw, anchors, phrases),
+            _true_pieces(t, draw, anchors, phrases),
             _false_pieces(t, draw, anchors, phrases),
         ]
     ).sort("key", "slot")
@@ -103,12 +103,22 @@ def _numbered(draw: Draw, pieces: pl.DataFrame, slot: str, count: int) -> pl.Dat
     )
 
 
-def _true_pieces(draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame) -> pl.DataFrame:
+def _true_pieces(
+    t: Tables, draw: Draw, anchors: pl.DataFrame, phrases: pl.DataFrame
+) -> pl.DataFrame:
     own = anchors.select("key", "product").join(phrases, on="product").sort("key", "piece", "row")
     phrase = _numbered(draw, own, "q", 1)
     titles = anchors.select("key", "title", "brand", "locale", "product_id")
-    rest = _without(_title_words(titles), _stems(phrase.select("key", words(pl.col("piece")))))
+    rest = _without(_searched(t, _title_words(titles)), _stems(phrase, "piece"))
     return pl.concat([phrase, _numbered(draw, rest, "t", 3)])
+
+
+def _searched(t: Tables, pieces: pl.DataFrame) -> pl.DataFrame:
+    """The words that shoppers of the locale search with: others are in a title by chance."""
+    used = t.queries.select("locale", pl.col("words").alias("stem")).explode("stem").drop_nulls()
+    stemmed = pieces.with_columns(stem(pl.col("piece")).alias("stem"))
+    found = stemmed.join(used.unique(), on=["locale", "stem"], how="semi", maintain_order="left")
+    return found.drop("stem")
 
 
 def _false_pieces(
@@ -124,16 +134,22 @@ def _false_pieces(
         ["place"],
         "keyword",
     ).unique(["key", "product"], keep="first", maintain_order=True)
-    far = far.join(anchors.select("key", "product"), on=["key", "product"], how="anti")
     asked = anchors.select("key", "product").join(phrases, on="product").select("key", "words")
-    own = pl.concat([_stems(anchors.select("key", words(pl.col("said")))), _stems(asked)])
-    said = far.join(phrases, on="product").sort("key", "piece", "row")
+    own = pl.concat([_stems(anchors, "said"), _stems_of(asked)]).unique()
+    shown = product_anchor(t, far.select("key", "product"))
+    # a product with two words in common may be of the same kind, and its keywords fit both
+    alike = _stems(
+        shown.with_columns(pl.format("{}/{}", "key", "product").alias("pair")), "title", "pair"
+    )
+    alike = alike.with_columns(pl.col("pair").str.split("/").list.first().alias("key"))
+    alike = alike.join(own, on=["key", "stem"], how="semi").group_by("pair").len()
+    alike = alike.filter(pl.col("len") > 1)
+    shown = shown.with_columns(pl.format("{}/{}", "key", "product").alias("pair"))
+    shown = shown.join(alike, on="pair", how="anti", maintain_order="left")
+    said = shown.select("key", "product").join(phrases, on="product").sort("key", "piece", "row")
     shared = said.explode("words").join(own, left_on=["key", "words"], right_on=["key", "stem"])
     lie = _numbered(draw, said.join(shared, on=["key", "piece"], how="anti"), "x", 1)
-    lies = _without(
-        _title_words(product_anchor(t, far.select("key", "product"))),
-        pl.concat([own, _stems(lie.select("key", words(pl.col("piece"))))]),
-    )
+    lies = _without(_searched(t, _title_words(shown)), pl.concat([own, _stems(lie, "piece")]))
     # one word a product, so that the false ones do not belong together
     one = draw.hash("one word", pl.col("key"), pl.col("product"), pl.col("piece"))
     lies = lies.with_columns(one.alias("hash")).sort("key", "product", "hash")
@@ -141,9 +157,14 @@ def _false_pieces(
     return pl.concat([lie, _numbered(draw, lies, "f", 3)])
 
 
-def _stems(lists: pl.DataFrame) -> pl.DataFrame:
-    """key, stem out of a key and its list of words."""
-    return lists.select("key", pl.nth(1).alias("stem")).explode("stem").drop_nulls()
+def _stems(texts: pl.DataFrame, column: str, key: str = "key") -> pl.DataFrame:
+    """key, stem: the words of a column of text."""
+    return texts.select(key, words(pl.col(column)).alias("stem")).explode("stem").drop_nulls()
+
+
+def _stems_of(lists: pl.DataFrame) -> pl.DataFrame:
+    """key, stem out of a key and lists of words."""
+    return lists.select("key", pl.col("words").alias("stem")).explode("stem").drop_nulls()
 
 
 def _without(pieces: pl.DataFrame, stems: pl.DataFrame) -> pl.DataFrame:

@@ -130,7 +130,8 @@ def rank_query_product_pairs(t: Tables, draw: Draw) -> pl.DataFrame:
         "label",
         pl.lit(0, dtype=pl.Int64).alias("priority"),
     )
-    both = pl.concat([own, found]).unique(["key", "example_id"], keep="first", maintain_order=True)
+    both = pl.concat([own, found]).sort("key", "priority", "example_id")
+    both = both.unique(["key", "query_id"], keep="first", maintain_order=True)
     both = both.with_columns(
         pl.col("label").replace_strict(WEIGHTS, return_dtype=pl.Float64).alias("weight"),
         pl.when(pl.col("label") != "E").then(pl.format("judged_{}", "label")).alias("reason"),
@@ -198,6 +199,7 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.lit(1.0).alias("weight"),
         pl.lit(None, dtype=pl.String).alias("reason"),
     )
+    own = own.filter(pl.col("telling") > 0)
     own = own.filter(pl.int_range(pl.len()).over("key") < pl.col("right"))
     pooled = t.texts.filter("pooled", pl.col("bullets").is_not_null()).select("product", "bullets")
     pool = t.products.join(pooled, on="product", how="semi", maintain_order="left")
@@ -216,6 +218,11 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     others = others.with_columns(
         (pl.col("priority") * FAR + pl.col("turn")).alias("priority"), pl.lit(0.0).alias("weight")
     )
+    # a bullet that says as much of the title as a right one might be one
+    least = own.group_by("key").agg(pl.col("telling").min().alias("least"))
+    asked = anchors.select("key", words(pl.col("title")).alias("asked")).join(least, on="key")
+    shared = pl.col("words").list.set_intersection("asked").list.len()
+    others = others.join(asked, on="key", maintain_order="left").filter(shared < pl.col("least"))
     spoken = anchors.select("key", "bullets").explode("bullets").drop_nulls("bullets")
     spoken = spoken.select("key", squeezed(pl.col("bullets")).alias("same"))
     others = others.with_columns(squeezed(pl.col("bullets")).alias("same")).join(
@@ -231,12 +238,10 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
 
 def _telling_first(draw: Draw, bullets: pl.DataFrame) -> pl.DataFrame:
     """By key and product, the bullets that share words with their title first."""
-    return bullets.with_columns(
-        words(pl.col("bullets"))
-        .list.set_intersection(words(pl.col("title")))
-        .list.len()
-        .clip(0, 2)
-        .alias("telling"),
+    said = bullets.with_columns(words(pl.col("bullets")).alias("words"))
+    shared = pl.col("words").list.set_intersection(words(pl.col("title"))).list.len()
+    return said.with_columns(
+        shared.clip(0, 2).alias("telling"),
         draw.hash("bullet", pl.col("key"), pl.col("bullets")).alias("hash"),
     ).sort("key", "product", "telling", "hash", descending=[False, False, True, False])
 

@@ -86,7 +86,8 @@ class Tables:
     texts: product, description, bullets, pooled (bool: in the pool for distractors), of the
       products whose texts were kept; as published, to be cleaned when drawn.
     queries: query_id, query, query_key, locale, split, words, place, ring, sorted by ring.
-    judged: example_id, query_id, product, label; one row a query and title, none in doubt.
+    judged: example_id, query_id, product, label; one row a query and title, and only labels that
+      the words bear out.
     known: query_id, product of every judgement, usable or not: no such pair is unjudged.
     """
 
@@ -207,7 +208,8 @@ def _clean_products(raw: pl.DataFrame, rejects: Counter[str]) -> pl.DataFrame:
         found = raw.sort("product", "hash").unique("product", keep="first", maintain_order=True)
     rejects["product listed twice"] += len(raw) - len(found)
     products = found.drop("hash").with_columns(clean(found["title"]))
-    products = products.filter(pl.col("title").is_not_null(), pl.col("locale").is_in(list(LOCALES)))
+    named = ~squeezed(pl.col("title")).is_in(["nan", "none", "null"])  # pandas' missing values
+    products = products.filter(named, pl.col("locale").is_in(list(LOCALES)))
     rejects["product without title or locale"] += len(found) - len(products)
     brands = products.select(pl.col("brand").unique()).drop_nulls()
     brands = brands.with_columns(clean(brands["brand"]).alias("clean"))

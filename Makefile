@@ -1,0 +1,38 @@
+# `make demo` and `make test` do all the set-up on a fresh machine.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-engines check bench lock clean
+
+demo: .venv/complete
+	$(BIN)/python -m builders.esci --source demo --out data/demo --show 1
+
+test: .venv/complete check
+	$(BIN)/python -m pytest
+
+# The real axolotl, vLLM and AutoAWQ, each in an environment of its own, made on the first call.
+test-engines: .venv/complete
+	$(BIN)/python -m pytest tests/engines -m engines --durations=10
+
+check: .venv/complete
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/complete
+	$(BIN)/python benchmarks/esci.py
+
+.venv/complete: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# The lock file anew, after a change of dependencies in pyproject.toml.
+lock: .venv/complete
+	$(BIN)/python -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements/dev.txt
+
+clean:
+	rm -rf .venv build dist data

@@ -1,0 +1,303 @@
+"""How long ESCI's sets take, beside what polars alone and `datasets.Dataset.map` take.
+
+    python benchmarks/esci.py [--rows DIR] [--scale 1.0] [--only build,floor] [--out FILE.json]
+
+Each measurement is a process of its own, so its peak of memory (getrusage) is its own; the clock
+starts after the imports. "others" says how many cores other processes kept busy meanwhile.
+
+build: all sets at the paper's sizes in one process, by the function that the command calls.
+floor: what no build with polars goes below: a scan of the columns in use of judgements and
+    products; their join on locale and product id, each column of it summed (of a text, its
+    bytes), so that the streaming engine must read and carry them all; and the write of the
+    parquet bytes that the build wrote, with the same compression and row groups. Reading the
+    samples back is timed but not counted, since no build needs it; its memory does count. Not in
+    the floor: to clean, hash, choose, render and prove.
+rendering: all samples' prompts, from a column of fields to a column of prompts, set by set, the
+    engines by turns, the best of three rounds. shopmix: the builder's loop with its `Renderer`.
+    jinja2: the same loop with compiled jinja2 templates. map: `Dataset.map` of these templates in
+    batches of 1,000, one process, caching off, no fingerprint to hash, other columns dropped; of
+    four ways (lists or Arrow; result in memory or on disk) the fastest in total counts. Every
+    prompt must equal the stored one.
+unchanged: the same build into the same folder once more, with nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
+
+import polars as pl
+from esci_rows import SIZES
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from builders.builder import Set
+from builders.cli import Settings, build_all
+from builders.console import Reporter
+from builders.esci import BUILDER, SETS
+from builders.esci.tables import EXAMPLES, PRODUCTS
+from builders.manifest import ROW_GROUP, hash_file
+from builders.render import Renderer, jinja
+
+FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
+PACKAGES = "polars polars-hash pyarrow minijinja jinja2 datasets".split()
+ROUNDS, BATCH = 3, 1_000
+
+Found = dict[str, Any]
+
+
+class Clock:
+    """Since it was made: seconds on the wall, of CPU time, and cores that others kept busy."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu, self._busy = time.perf_counter(), time.process_time(), _busy()
+
+    def read(self) -> Found:
+        """The times, and the peak of memory since the process began."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        others = max(0.0, (_busy() - self._busy - cpu) / wall)
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+        return {"seconds": wall, "cpu_seconds": cpu, "peak_rss_gb": peak, "other_cores": others}
+
+
+def _busy() -> float:
+    """Seconds of work of all cores since the machine started; 0 where it does not tell."""
+    try:
+        ticks = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:9]
+    except FileNotFoundError:
+        return 0.0
+    idle = 3, 4  # without and with input or output to wait for
+    work = sum(int(count) for i, count in enumerate(ticks) if i not in idle)
+    return work / float(os.sysconf("SC_CLK_TCK"))
+
+
+def build(rows: Path, samples: Path) -> Found:
+    """All sets, into an empty folder."""
+    report, clock = Reporter(), Clock()
+    manifests = build_all(BUILDER, Settings(source=str(rows), out=samples), report)
+    found = clock.read()
+    stages = {**report.seconds, "other": found["seconds"] - sum(report.seconds.values())}
+    read = sum(pl.scan_parquet(rows / f).select(pl.len()).collect().item() for f in FILES)
+    made = sum(manifest["made"] for manifest in manifests)
+    size = sum(file.stat().st_size for file in samples.iterdir())
+    rates = {"source_rows": read / found["seconds"], "samples": made / found["seconds"]}
+    counts = {"source_rows": read, "samples": made, "bytes_written": size, "per_second": rates}
+    told = [f"{counts[name]:,} {name} ({rate:,.0f}/s)" for name, rate in rates.items()]
+    return {**found, "stages": stages, **counts, "note": f"{', '.join(told)}, {size:,} bytes"}
+
+
+def floor(rows: Path, samples: Path) -> Found:
+    """Polars alone: scan, join and write."""
+    examples, products = (
+        pl.scan_parquet(rows / file).select(*table.columns)
+        for file, table in zip(FILES, (EXAMPLES, PRODUCTS), strict=True)
+    )
+    clock = Clock()
+    joined = examples.join(products, on=["product_locale", "product_id"])
+    sums = joined.select(pl.len(), pl.col(pl.String).str.len_bytes().sum(), pl.col(pl.Int64).sum())
+    count = sums.collect(engine="streaming")["len"].item()
+    parts, back = [clock.read()], 0.0
+    with tempfile.TemporaryDirectory(prefix="esci-floor-") as folder:
+        for file in sorted(samples.glob("*.parquet")):
+            clock = Clock()
+            frame = pl.read_parquet(file).rechunk()
+            back += clock.read()["seconds"]
+            copy, clock = Path(folder, file.name), Clock()
+            frame.write_parquet(copy, compression="zstd", row_group_size=ROW_GROUP)
+            parts.append(clock.read())
+            if hash_file(copy) != hash_file(file):
+                raise AssertionError(f"{file}: polars alone writes other bytes")
+    join, *writes = (part["seconds"] for part in parts)
+    return {
+        "seconds": join + sum(writes),
+        "cpu_seconds": sum(part["cpu_seconds"] for part in parts),
+        "peak_rss_gb": parts[-1]["peak_rss_gb"],
+        "other_cores": parts[0]["other_cores"],
+        "stages": {"scan and join": join, "write": sum(writes)},
+        "read_back_seconds": back,
+        "note": f"{count:,} rows joined; samples read back in {back:.2f} s, not counted",
+    }
+
+
+def unchanged(rows: Path, samples: Path) -> Found:
+    """The same build once more."""
+    report, clock = Reporter(), Clock()
+    build_all(BUILDER, Settings(source=str(rows), out=samples), report)
+    found = clock.read()
+    if set(report.seconds) != {"read"}:
+        raise AssertionError("the second build made samples: did the code change meanwhile?")
+    return {**found, "stages": dict(report.seconds)}
+
+
+def rendering(_rows: Path, samples: Path) -> Found:
+    """The prompts of all samples, by each engine."""
+    clock, prompts, spent = Clock(), 0, dict[str, dict[str, float]]()
+    for made in SETS:
+        print(f"--- rendering {made.name}", flush=True)
+        count, spent[made.name] = _rendered(made, samples)
+        prompts += count
+    total = {engine: sum(s[engine] for s in spent.values()) for engine in spent[SETS[0].name]}
+    fastest = min((engine for engine in total if "map" in engine), key=total.__getitem__)
+    ratios = {name: s[fastest] / s["shopmix"] for name, s in spent.items()}
+    least, most = min(ratios.values()), max(ratios.values())
+    return {
+        **clock.read(),
+        "stages": total,
+        "prompts": prompts,
+        "prompts_per_second": {engine: prompts / seconds for engine, seconds in total.items()},
+        "fastest_map": fastest,
+        "shopmix_to_map": total[fastest] / total["shopmix"],
+        "shopmix_to_map_of_sets": ratios,
+        "note": f"shopmix / ({fastest}), by set: {least:.2f} to {most:.2f}",
+    }
+
+
+def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
+    """How many prompts a set has, and each engine's best seconds for all of them."""
+    stored = pl.read_parquet(samples / f"{made.name}.parquet")
+    prompts = [messages[1]["content"] for messages in stored["messages"].to_list()]
+    wordings = made.wordings()
+    number = {wording.name: i for i, wording in enumerate(wordings)}
+    fields = [json.loads(text) for text in stored["fields"]]
+    given = {name: [one[name] for one in fields] for name in sorted({*made.fields, "options"})}
+    given["wording"] = [number[name] for name in stored["template"]]
+    questions = pl.DataFrame(given).select(pl.struct(pl.exclude("wording")).alias("q"), "wording")
+    compiled = [jinja().from_string(wording.text) for wording in wordings]
+
+    def looped(render: Callable[[int, Mapping[str, Any]], str]) -> pl.DataFrame:
+        found = []
+        for question in questions.iter_rows(named=True):
+            found.append(render(question["wording"], question["q"]))
+        return pl.DataFrame({"prompt": found})
+
+    engines: dict[str, Callable[[], Any]] = {
+        "shopmix": partial(looped, Renderer(wordings)),
+        "jinja2": partial(looped, lambda wording, fields: compiled[wording].render(fields)),
+        **dict(_maps(given, compiled)),
+    }
+    best = dict.fromkeys(engines, float("inf"))
+    for _ in range(ROUNDS):
+        for engine, render in engines.items():
+            start = time.perf_counter()
+            found = render()
+            best[engine] = min(best[engine], time.perf_counter() - start)
+            if list(found["prompt"]) != prompts:
+                raise AssertionError(f"{made.name}: {engine} makes other prompts")
+    return len(prompts), best
+
+
+def _maps(given: dict[str, list[Any]], compiled: list[Any]) -> Iterator[tuple[str, Any]]:
+    """The ways of `Dataset.map`, with their names."""
+    import datasets  # type: ignore[import-untyped] # noqa: PLC0415 - heavy, needed here alone
+
+    datasets.disable_caching()
+    datasets.disable_progress_bars()
+    questions = datasets.Dataset.from_dict(given)
+
+    def lists(batch: Mapping[str, list[Any]]) -> Found:
+        rows = zip(batch["wording"], *(batch[name] for name in given), strict=True)
+        return {"prompt": [compiled[n].render(zip(given, row, strict=True)) for n, *row in rows]}
+
+    def arrow(batch: Any) -> Found:
+        return {"prompt": [compiled[row["wording"]].render(row) for row in batch.to_pylist()]}
+
+    def way(kind: str | None, render: Callable[[Any], Found], **options: Any) -> Any:
+        found = questions.with_format(kind).map(render, batched=True, batch_size=BATCH, **options)
+        return found.with_format(None)
+
+    rest = {"remove_columns": list(given), "new_fingerprint": "rendering"}
+    for keep, where in ((True, "memory"), (False, "disk")):
+        for kind, render in ((None, lists), ("arrow", arrow)):
+            name = f"map, {render.__name__}, {where}"
+            yield name, partial(way, kind, render, keep_in_memory=keep, **rest)
+
+
+MEASURED = {one.__name__: one for one in (build, floor, rendering, unchanged)}
+
+
+def main() -> None:
+    """Measure what is asked for, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=Path, help="ESCI's files (default: generated, in build/)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of generated rows; 1: ESCI's")
+    parser.add_argument("--only", default=",".join(MEASURED), help="of %(default)s")
+    parser.add_argument("--samples", type=Path, help="keep the samples in, or take them from here")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
+    parser.add_argument("--child", choices=MEASURED, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        found = MEASURED[given.child](given.rows, given.samples)
+        given.out.write_text(json.dumps(found), "utf-8")
+        return
+    if unknown := set(given.only.split(",")) - set(MEASURED):
+        parser.error(f"--only {unknown.pop()}: there are {', '.join(MEASURED)}")
+    names = [name for name in MEASURED if name in given.only.split(",")]
+    if (given.samples is not None and any(given.samples.glob("*.parquet"))) == ("build" in names):
+        parser.error("build needs an empty --samples folder, the others one with samples")
+    rows = given.rows or _generated(given.scale)
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    results: Found = {"rows": str(rows), "cores": os.cpu_count(), "versions": versions}
+    with tempfile.TemporaryDirectory(prefix="esci-benchmark-") as folder:
+        samples, answer = given.samples or Path(folder, "samples"), Path(folder, "found.json")
+        for name in names:
+            print(f"--- {name}", flush=True)
+            paths = ["--rows", str(rows), "--samples", str(samples), "--out", str(answer)]
+            subprocess.run([sys.executable, __file__, "--child", name, *paths], check=True)
+            results[name] = json.loads(answer.read_text("utf-8"))
+    if "build" in results and "floor" in results:
+        results["build_to_floor"] = results["build"]["seconds"] / results["floor"]["seconds"]
+    Console(highlight=False, width=150).print(_table(results))
+    if given.out:
+        given.out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+
+
+def _generated(scale: float) -> Path:
+    """Generated rows, from the cache where they lie there."""
+    script = Path(__file__).resolve().with_name("esci_rows.py")
+    folder = script.parent.parent / "build" / f"esci_rows-{scale:g}-{hash_file(script)[:8]}"
+    if not all((folder / file).exists() for file in FILES):
+        print(f"--- generating {folder}", flush=True)
+        sizes = [f"--{name}={round(SIZES[name] * scale)}" for name in SIZES if name != "seed"]
+        subprocess.run([sys.executable, str(script), str(folder), *sizes], check=True)
+    return folder
+
+
+def _table(results: Found) -> Table:
+    versions = ", ".join(" ".join(one) for one in results["versions"].items())
+    title = f"{results['rows']}, {results['cores']} cores, {versions}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("", "seconds", "share", "CPU s", "peak GB", "others", "note"):
+        table.add_column(column, justify="left" if column in ("", "note") else "right")
+    for name, found in ((name, results[name]) for name in MEASURED if name in results):
+        used = [f"{found[key]:.2f}" for key in ("cpu_seconds", "peak_rss_gb", "other_cores")]
+        table.add_row(name, f"{found['seconds']:.2f}", "", *used, found.get("note"))
+        for stage, seconds in found["stages"].items():
+            share = [f"{seconds / found['seconds']:.0%}"]
+            if "prompts" in found:
+                share = [*[""] * 4, f"{found['prompts'] / seconds:,.0f} prompts/s"]
+            table.add_row(f"  {stage}", f"{seconds:.2f}", *share)
+    if "build_to_floor" in results:
+        table.add_row("build / floor", f"{results['build_to_floor']:.2f}")
+    if "rendering" in results:
+        table.add_row("shopmix / map", f"{results['rendering']['shopmix_to_map']:.2f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()

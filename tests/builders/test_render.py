@@ -1,0 +1,86 @@
+"""Wordings: what jinja2 means is what minijinja renders, on every file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from builders.builder import Set
+from builders.draw import Draw
+from builders.errors import ShopmixError
+from builders.registry import builders
+from builders.render import Renderer, choose, jinja, load
+
+SETS = [made for builder in builders() for made in builder.sets]
+NASTY = [
+    '5" <b>&amp;</b> {{ x }} \\n',
+    "日本語「かぎ」'quoted'",
+    "  blanks  ",
+    "é\u00a0🙂\nline",
+    "{% if %}",
+]
+
+
+def _fields(made: Set, description: str | None) -> dict[str, Any]:
+    lists = {"bullets": NASTY[:3], "options": NASTY}
+    plain = {name: NASTY[i % 4] for i, name in enumerate(sorted(made.fields))}
+    return {
+        **plain,
+        **lists,
+        **({"description": description} if "description" in made.fields else {}),
+    }
+
+
+@pytest.mark.parametrize("made", SETS, ids=lambda made: made.name)
+@pytest.mark.parametrize("description", ["Plain. <i>Text</i>", None])
+def test_both_engines_render_the_same_bytes(made: Set, description: str | None) -> None:
+    wordings = made.wordings()
+    renderer, fields = Renderer(wordings), _fields(made, description)
+    for index, wording in enumerate(wordings):
+        meant = jinja().from_string(wording.text).render(fields)
+        assert renderer(index, fields) == meant, wording.path
+        assert all(option in meant for option in fields["options"])
+
+
+@pytest.mark.parametrize("made", SETS, ids=lambda made: made.name)
+def test_a_set_has_wordings_that_use_all_it_provides(made: Set) -> None:
+    wordings = made.wordings()
+    assert len(wordings) >= 5
+    assert len({wording.text for wording in wordings}) == len(wordings)
+    for wording in wordings:
+        for field in made.fields | {"options"}:
+            assert field in wording.text, f"{wording.path} never shows {field}"
+
+
+def _folder(root: Path, text: str) -> Path:
+    folder = root / "shop" / "quiz"
+    folder.mkdir(parents=True)
+    (folder / "a.j2").write_text(text, "utf-8")
+    return root
+
+
+def test_a_bad_wording_is_told_with_its_file_and_line(tmp_path: Path) -> None:
+    with pytest.raises(ShopmixError, match=r"a\.j2 uses brnd; this set provides brand"):
+        load("shop.quiz", frozenset({"brand"}), _folder(tmp_path / "1", "{{ brnd }}"))
+    with pytest.raises(ShopmixError, match=r"a\.j2, line 2"):
+        load("shop.quiz", frozenset(), _folder(tmp_path / "2", "\n{% for %}"))
+    with pytest.raises(ShopmixError, match=r"no wordings for set shop\.none"):
+        load("shop.none", frozenset(), tmp_path)
+
+
+def test_a_new_wording_takes_only_the_samples_it_wins(tmp_path: Path) -> None:
+    root = _folder(tmp_path, "one")
+    rows, draw = pl.DataFrame({"key": [str(i) for i in range(1_000)]}), Draw(0, "shop.quiz", 0)
+    for name in ("b", "c"):
+        (root / "shop" / "quiz" / f"{name}.j2").write_text(name, "utf-8")
+    three = load("shop.quiz", frozenset(), root)
+    before = [three[i].path for i in choose(rows, three, draw)]
+    (root / "shop" / "quiz" / "aa.j2").write_text("aa", "utf-8")
+    four = load("shop.quiz", frozenset(), root)
+    after = [four[i].path for i in choose(rows, four, draw)]
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert set(changed) == {"shop/quiz/aa.j2"}
+    assert 200 < len(changed) < 300
