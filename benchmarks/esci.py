@@ -26,7 +26,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -41,11 +40,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 import polars as pl
-from esci_rows import SIZES
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.esci_rows import SIZES
 from builders.builder import Set
 from builders.cli import Settings, build_all
 from builders.console import Reporter
@@ -57,7 +56,6 @@ from builders.render import Renderer, jinja
 FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
 PACKAGES = "polars polars-hash pyarrow minijinja jinja2 datasets".split()
 ROUNDS, BATCH = 3, 1_000
-
 Found = dict[str, Any]
 
 
@@ -82,8 +80,7 @@ def _busy() -> float:
         ticks = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:9]
     except FileNotFoundError:
         return 0.0
-    idle = 3, 4  # without and with input or output to wait for
-    work = sum(int(count) for i, count in enumerate(ticks) if i not in idle)
+    work = sum(int(count) for i, count in enumerate(ticks) if i not in (3, 4))  # idle, waiting
     return work / float(os.sysconf("SC_CLK_TCK"))
 
 
@@ -92,14 +89,15 @@ def build(rows: Path, samples: Path) -> Found:
     report, clock = Reporter(), Clock()
     manifests = build_all(BUILDER, Settings(source=str(rows), out=samples), report)
     found = clock.read()
-    stages = {**report.seconds, "other": found["seconds"] - sum(report.seconds.values())}
+    wall = found["seconds"]
+    stages = {**report.seconds, "other": wall - sum(report.seconds.values())}
     read = sum(pl.scan_parquet(rows / f).select(pl.len()).collect().item() for f in FILES)
     made = sum(manifest["made"] for manifest in manifests)
     size = sum(file.stat().st_size for file in samples.iterdir())
-    rates = {"source_rows": read / found["seconds"], "samples": made / found["seconds"]}
+    rates = {"source_rows": read / wall, "samples": made / wall}
     counts = {"source_rows": read, "samples": made, "bytes_written": size, "per_second": rates}
-    told = [f"{counts[name]:,} {name} ({rate:,.0f}/s)" for name, rate in rates.items()]
-    return {**found, "stages": stages, **counts, "note": f"{', '.join(told)}, {size:,} bytes"}
+    note = f"{read / wall:,.0f} rows/s, {made / wall:,.0f} samples/s ({made:,}), {size >> 20} MiB"
+    return {**found, "stages": stages, **counts, "note": note}
 
 
 def floor(rows: Path, samples: Path) -> Found:
@@ -155,7 +153,7 @@ def rendering(_rows: Path, samples: Path) -> Found:
     total = {engine: sum(s[engine] for s in spent.values()) for engine in spent[SETS[0].name]}
     fastest = min((engine for engine in total if "map" in engine), key=total.__getitem__)
     ratios = {name: s[fastest] / s["shopmix"] for name, s in spent.items()}
-    least, most = min(ratios.values()), max(ratios.values())
+    least, *_, most = sorted(ratios.values())
     return {
         **clock.read(),
         "stages": total,
@@ -169,7 +167,7 @@ def rendering(_rows: Path, samples: Path) -> Found:
 
 
 def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
-    """How many prompts a set has, and each engine's best seconds for all of them."""
+    """How many prompts a set has, and each engine's best seconds to make them."""
     stored = pl.read_parquet(samples / f"{made.name}.parquet")
     prompts = [messages[1]["content"] for messages in stored["messages"].to_list()]
     wordings = made.wordings()
@@ -204,7 +202,7 @@ def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
 
 def _maps(given: dict[str, list[Any]], compiled: list[Any]) -> Iterator[tuple[str, Any]]:
     """The ways of `Dataset.map`, with their names."""
-    import datasets  # type: ignore[import-untyped] # noqa: PLC0415 - heavy, needed here alone
+    import datasets  # noqa: PLC0415 - heavy, needed here alone
 
     datasets.disable_caching()
     datasets.disable_progress_bars()
@@ -217,15 +215,14 @@ def _maps(given: dict[str, list[Any]], compiled: list[Any]) -> Iterator[tuple[st
     def arrow(batch: Any) -> Found:
         return {"prompt": [compiled[row["wording"]].render(row) for row in batch.to_pylist()]}
 
-    def way(kind: str | None, render: Callable[[Any], Found], **options: Any) -> Any:
-        found = questions.with_format(kind).map(render, batched=True, batch_size=BATCH, **options)
-        return found.with_format(None)
+    def way(kind: str | None, render: Callable[[Any], Found], keep: bool, **rest: Any) -> Any:
+        options = {"batched": True, "batch_size": BATCH, "keep_in_memory": keep, **rest}
+        return questions.with_format(kind).map(render, **options).with_format(None)
 
     rest = {"remove_columns": list(given), "new_fingerprint": "rendering"}
     for keep, where in ((True, "memory"), (False, "disk")):
         for kind, render in ((None, lists), ("arrow", arrow)):
-            name = f"map, {render.__name__}, {where}"
-            yield name, partial(way, kind, render, keep_in_memory=keep, **rest)
+            yield f"map, {render.__name__}, {where}", partial(way, kind, render, keep, **rest)
 
 
 MEASURED = {one.__name__: one for one in (build, floor, rendering, unchanged)}
@@ -242,8 +239,7 @@ def main() -> None:
     parser.add_argument("--child", choices=MEASURED, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        found = MEASURED[given.child](given.rows, given.samples)
-        given.out.write_text(json.dumps(found), "utf-8")
+        given.out.write_text(json.dumps(MEASURED[given.child](given.rows, given.samples)), "utf-8")
         return
     if unknown := set(given.only.split(",")) - set(MEASURED):
         parser.error(f"--only {unknown.pop()}: there are {', '.join(MEASURED)}")
@@ -251,13 +247,13 @@ def main() -> None:
     if (given.samples is not None and any(given.samples.glob("*.parquet"))) == ("build" in names):
         parser.error("build needs an empty --samples folder, the others one with samples")
     rows = given.rows or _generated(given.scale)
-    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    versions = {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}
     results: Found = {"rows": str(rows), "cores": os.cpu_count(), "versions": versions}
     with tempfile.TemporaryDirectory(prefix="esci-benchmark-") as folder:
         samples, answer = given.samples or Path(folder, "samples"), Path(folder, "found.json")
         for name in names:
             print(f"--- {name}", flush=True)
-            paths = ["--rows", str(rows), "--samples", str(samples), "--out", str(answer)]
+            paths = ["--rows", rows, "--samples", samples, "--out", answer]
             subprocess.run([sys.executable, __file__, "--child", name, *paths], check=True)
             results[name] = json.loads(answer.read_text("utf-8"))
     if "build" in results and "floor" in results:

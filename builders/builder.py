@@ -39,9 +39,9 @@ AnyTables = Any
 class Set:
     """One way to ask. `fields` are the columns that its questions have beside `options`.
 
-    `make(tables, draw)` gives a frame of `draw.limit` questions in draw order (fewer where the
-    source ends), as `builders.options.compose` returns it. `guessable` says why a shortcut of
-    this set lies in the question itself, where one does.
+    `make(tables, draw)` gives a frame of `draw.limit` questions in draw order, after the first
+    `draw.skip` (fewer where the source ends), as `builders.options.compose` returns it.
+    `guessable` says why a shortcut of this set lies in the question itself, where one does.
     """
 
     name: str
@@ -69,11 +69,16 @@ class Built:
     seconds: Mapping[str, float]
 
 
+#: What a question passes on to its sample.
+_ORIGIN = ("language", "rows", "split", "keys", "template")
+#: Faster than json.dumps, which makes an encoder for each call.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass
 class _Columns:
     """What the rendering adds to the questions it accepts."""
 
-    accepted: list[int] = field(default_factory=list)
     id: list[str] = field(default_factory=list)
     prompt: list[str] = field(default_factory=list)
     answer: list[str] = field(default_factory=list)
@@ -112,46 +117,42 @@ class Builder(ABC):
 
         progress: called with (samples made, candidates rejected) while it goes on.
         """
-        limit = size + size // 4 + 64
+        wordings = made.wordings()
+        renderer, columns = Renderer(wordings), _Columns()
+        rejects: Counter[str] = Counter()
+        seconds = {"draw": 0.0, "render": 0.0}
+        accepted: list[pl.DataFrame] = []
+        skip, limit = 0, size + size // 20 + 64
         while True:
             start = time.perf_counter()
-            draw = Draw(seed, made.name, limit)
+            draw = Draw(seed, made.name, skip, limit)
             questions = made.make(tables, draw)
             drawn = time.perf_counter()
-            built = self._render(made, questions, draw, size, tables.revision, progress)
-            if len(built.samples) == size or len(questions) < limit:
-                seconds = {"draw": drawn - start, "render": time.perf_counter() - drawn}
-                return Built(built.samples, built.rejects, seconds)
-            # as many more as this yield asks for; at least twice, lest a poor source take long
-            limit = max(2 * limit, int(1.3 * limit * size / max(len(built.samples), 1)))
-
-    def _render(
-        self,
-        made: Set,
-        questions: pl.DataFrame,
-        draw: Draw,
-        size: int,
-        revision: str,
-        progress: Callable[[int, int], None],
-    ) -> Built:
-        wordings = made.wordings()
-        renderer = Renderer(wordings)
-        wording = choose(questions, wordings, draw)
-        columns, rejects = _Columns(), Counter(draw.dropped)
-        for i, question in enumerate(_rows(questions, wording, made.fields)):
-            if len(columns.accepted) == size:
+            wording = choose(questions, wordings, draw)
+            taken = []
+            for i, question in enumerate(_rows(questions, wording, made.fields)):
+                if len(columns.id) == size:
+                    break
+                if reason := _take(made, question, renderer, columns, self.source.name, seed):
+                    rejects[reason] += 1
+                else:
+                    taken.append(i)
+                if i % 500 == 0:
+                    progress(len(columns.id), rejects.total())
+            names = {number: one.name for number, one in enumerate(wordings)}
+            template = wording.replace_strict(names, return_dtype=pl.String).alias("template")
+            accepted.append(questions.with_columns(template).select(*_ORIGIN)[taken])
+            seconds["draw"] += drawn - start
+            seconds["render"] += time.perf_counter() - drawn
+            progress(len(columns.id), rejects.total())
+            if len(columns.id) == size or len(questions) < limit:
                 break
-            if reason := _take(made, question, renderer, columns, i, self.source.name, draw.seed):
-                rejects[reason] += 1
-            if i % 500 == 0:
-                progress(len(columns.accepted), sum(rejects.values()))
-        progress(len(columns.accepted), sum(rejects.values()))
-        chosen = questions[columns.accepted].with_columns(
-            wording.gather(columns.accepted)
-            .replace_strict({n: one.name for n, one in enumerate(wordings)}, return_dtype=pl.String)
-            .alias("template")
-        )
-        return Built(self._assemble(made, chosen, columns, revision), rejects, {})
+            # as many as the yield so far asks for
+            skip += limit
+            missing = size - len(columns.id)
+            limit = int(1.1 * missing * skip / max(len(columns.id), skip // 20)) + 64
+        samples = self._assemble(made, pl.concat(accepted), columns, tables.revision)
+        return Built(samples, rejects + Counter(draw.dropped), seconds)
 
     def _assemble(
         self, made: Set, chosen: pl.DataFrame, columns: _Columns, revision: str
@@ -176,9 +177,7 @@ class Builder(ABC):
             "license": self.source.license,
         }
         return (
-            chosen.select(
-                "language", pl.col("rows").alias("source_rows"), "split", "keys", "template"
-            )
+            chosen.rename({"rows": "source_rows"})
             .with_columns(
                 *new.values(),
                 *(pl.lit(value, dtype=pl.String).alias(name) for name, value in constants.items()),
@@ -214,7 +213,6 @@ def _take(
     question: Mapping[str, Any],
     renderer: Renderer,
     columns: _Columns,
-    index: int,
     source: str,
     seed: int,
 ) -> str | None:
@@ -236,12 +234,11 @@ def _take(
         prove(made.task_type, made.metric, prompt, answer, truth, fields)
     except ProofError as error:
         raise ProofError(f"set {made.name}, key {question['key']}: {error}") from None
-    columns.accepted.append(index)
     columns.id.append(sample_id(source, made.name, question["rows"], f"{seed}/{question['key']}"))
     columns.prompt.append(prompt)
     columns.answer.append(answer)
     columns.truth.append(json.dumps(truth))
-    columns.fields.append(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+    columns.fields.append(_JSON(fields))
     return None
 
 

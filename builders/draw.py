@@ -34,13 +34,14 @@ def ring(key: pl.Expr) -> pl.Expr:
 
 @dataclass(frozen=True)
 class Draw:
-    """The choices of one set under one seed; `limit` is how many anchors it is to look at.
+    """The choices of one set under one seed: `limit` anchors, after the first `skip`.
 
     `dropped` counts, by reason, the rows that were no candidates from the start.
     """
 
     seed: int
     set: str
+    skip: int
     limit: int
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Draw:
     def first(
         self, rows: pl.DataFrame, key: str, strata: str | None = None, shares: str | None = None
     ) -> pl.DataFrame:
-        """The first `limit` rows by key hash, with their place in the column `order`.
+        """The next `limit` rows by key hash, with their place in the column `order`.
 
         `strata` takes turns between the values of a column, as long as each has rows left; with
         `shares` (a column of weights, constant in a stratum) a stratum of weight 2 comes twice
@@ -70,11 +71,12 @@ class Draw:
             turn = pl.col("order").rank("ordinal").over(strata)
             by = [(turn / pl.col(shares) if shares else turn).cast(pl.Float64)]
             rows = rows.with_columns(by[0].alias("_turn")).sort("_turn", "order").drop("_turn")
-        elif len(rows) > self.limit:  # a partial sort of the few that are needed
-            rows = rows.bottom_k(self.limit, by="order").sort("order")
+        elif len(rows) > self.skip + self.limit:  # a partial sort of the few that are needed
+            rows = rows.bottom_k(self.skip + self.limit, by="order").sort("order")
         else:
             rows = rows.sort("order")
-        return rows.head(self.limit).with_columns(pl.int_range(pl.len()).alias("order"))
+        rows = rows.slice(self.skip, self.limit)
+        return rows.with_columns(pl.int_range(pl.len()).alias("order"))
 
     def partners(
         self, anchors: pl.DataFrame, pool: pl.DataFrame, count: int, by: list[str], purpose: str

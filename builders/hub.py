@@ -64,7 +64,7 @@ def _split_of(repo: str, name: str) -> str:
 def _kept(source: Source, commit: str, name: str) -> Path:
     """The columns in use of one file, from the cache or else the Hub."""
     path = _cache() / source.repo.replace("/", "--") / commit / name
-    if path.exists():
+    if _whole(path):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     # pyarrow asks for just the ranges that it needs; reading ahead would fetch all other columns
@@ -84,6 +84,15 @@ def _kept(source: Source, commit: str, name: str) -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file is in the cache; not so one that a crash of the machine has cut off."""
+    try:
+        pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _cache() -> Path:

@@ -23,7 +23,7 @@ from builders.shopbench import RETRIEVED, parse, score
 from builders.text import words
 
 #: Guessers are measured on the first so many samples, in draw order.
-MEASURED = 2_000
+MEASURED = 1_000
 #: A guesser this far above chance is worth a reason.
 MARGIN = 0.08
 GUESSERS = ("first", "longest", "shortest", "overlap", "options_only")

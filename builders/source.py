@@ -115,12 +115,34 @@ def _checked(frame: pl.LazyFrame, table: Table, where: str) -> pl.LazyFrame:
     present = frame.collect_schema()
     if missing := [column for column in table.columns if column not in present]:
         raise ShopmixError(
-            f"{where}: column {missing[0]} is missing (there are: {', '.join(present)})"
+            f"{where}: column {missing[0]} is missing (there are: {', '.join(present)}): "
+            f"put the file as published there, or take --source demo"
         )
-    try:
-        return frame.select(pl.col(name).cast(kind) for name, kind in table.columns.items())
-    except pl.exceptions.PolarsError as error:
-        raise ShopmixError(f"{where}: {error}") from None
+    if nested := [column for column in table.columns if present[column].is_nested()]:
+        raise ShopmixError(
+            f"{where}: column {nested[0]} is {present[nested[0]]}, not "
+            f"{table.columns[nested[0]]}: put the file as published there, or take --source demo"
+        )
+    return frame.select(pl.col(name).cast(kind) for name, kind in table.columns.items())
+
+
+def unreadable(source: Source, rows: Rows, error: pl.exceptions.PolarsError) -> ShopmixError:
+    """What to tell where reading broke off: the first file and column that cannot be read alone."""
+    for table in source.tables.values():
+        for file in _parts(Path(rows.where), table.stem, ".parquet"):
+            part = pl.scan_parquet(file)
+            for column in part.collect_schema().names():
+                if kind := table.columns.get(column):
+                    try:
+                        part.select(pl.col(column).cast(kind).max()).collect(engine="streaming")
+                    except pl.exceptions.PolarsError as found:
+                        return _broken(f"{file}: column {column}", found)
+    return _broken(rows.where, error)
+
+
+def _broken(what: str, error: Exception) -> ShopmixError:
+    said = str(error).partition("\n")[0]
+    return ShopmixError(f"{what} cannot be read ({said}): is the file complete and as published?")
 
 
 def row_hash(key: pl.Expr, columns: list[str]) -> pl.Expr:

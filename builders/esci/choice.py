@@ -181,7 +181,7 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
         pl.lit(0).alias("priority"),
         pl.lit(None, dtype=pl.Int64).alias("example_id"),
     )
-    # the text must tell the right title from every other: by at least two words, and by more
+    # the text must tell the right title from every other, by two words at least
     told = anchors.select(
         "key", words(pl.col("said")).alias("told"), words(pl.col("title")).alias("words")
     ).with_columns(_in_common("words").alias("most"))
@@ -191,7 +191,7 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
     )
     wrong = sibling_products(t, draw, anchors, t.products).join(told.drop("words"), on="key")
     wrong = wrong.with_columns(words(pl.col("title")).alias("words"))
-    wrong = unjudged(wrong.filter(_in_common("words") < pl.col("most")))
+    wrong = unjudged(wrong.filter(_in_common("words") + 2 <= pl.col("most")))
     candidates = pl.concat([products_as_options(t, right), products_as_options(t, wrong)])
     made = mask_brand(compose(draw, anchors, candidates, CHOICES), text)
     shown = pl.col(text) if text == "description" else pl.col(text).list.join(" ")

@@ -4,10 +4,11 @@ A rater saw the whole product page, forgave a missing size, and sometimes erred:
 a careful reader of query and title cannot defend about four in ten. What such a reader can check
 are words, so a label counts where they agree with it:
 
-    E  the title has every word of the query
-    S  it has some of them, but not all: the same kind of thing that misses a requirement
-    C  likewise: an accessory names what it goes with
-    I  it has at most a third of them
+    E  the title has every word of the query, not all of them after "for": a remote for a TV is no
+       TV; and the query has two words or more, since one names a field, not a product
+    S  it has half of them or more, but not all: the same kind of thing, a requirement missed
+    C  it has some of them, but not all: an accessory names what it goes with
+    I  it has a quarter of them at most
 
 Words are looked for at the beginning of the title's words (a plural does no harm), those with a
 digit as a whole (A10 is not A10e), and Japanese ones anywhere.
@@ -25,6 +26,10 @@ from builders.text import clean, words
 LABELS = ("E", "S", "C", "I")
 #: ShopBench's relevance weights of the four labels.
 WEIGHTS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+# What a title fits, but is not.
+_FITS = r" (?:for|fits|compatible with|compatible con|para) .*$"
+# One Japanese word may be a whole compound, "手帳型スマホケース" written without its first part.
+_LONG_JAPANESE = r"^[\p{Katakana}ー\p{Han}]{4,}$"
 
 
 def judgements(
@@ -94,7 +99,7 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
     asked = asked.select("query_id", sought.alias("word"))
     plain = pl.col("title").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ")
     titles = products.lazy().select("product", (" " + plain + " ").alias("title"))
-    share = pl.col("had").mean()
+    titles = titles.with_columns(pl.col("title").str.replace(_FITS, "").alias("head"))
     counted = (
         rows.lazy()
         .join(titles, on="product")
@@ -103,17 +108,26 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
             "example_id",
             "label",
             pl.col("title").str.contains(pl.col("word"), literal=True).alias("had"),
+            pl.col("head").str.contains(pl.col("word"), literal=True).alias("headed"),
+            (pl.col("word").str.contains(_LONG_JAPANESE)).alias("long"),
         )
         .group_by("example_id")
-        .agg(pl.col("label").first(), share.alias("share"))
+        .agg(
+            pl.col("label").first(),
+            pl.col("had").mean().alias("share"),
+            pl.col("headed").any(),
+            ((pl.len() > 1) | pl.col("long").any()).alias("telling"),
+        )
         .collect(engine="streaming")
     )
     some = (pl.col("share") > 0) & (pl.col("share") < 1)
     agrees = (
         pl.when(pl.col("label") == "E")
-        .then(pl.col("share") == 1)
+        .then((pl.col("share") == 1) & pl.col("headed") & pl.col("telling"))
         .when(pl.col("label") == "I")
-        .then(pl.col("share") <= 1 / 3)
+        .then(pl.col("share") <= 1 / 4)
+        .when(pl.col("label") == "S")
+        .then(some & (pl.col("share") >= 1 / 2))
         .otherwise(some)
     )
     return counted.filter(agrees).select("example_id")

@@ -26,6 +26,8 @@ RANKED = 5
 MAX_RIGHT = 3
 FEWEST, MOST = 9, 15
 MAX_BULLET_CHARS = 250
+#: By so many words in common with the title a right bullet stands out.
+CLEARLY = 2
 
 
 def _several_labels(made: pl.DataFrame) -> pl.DataFrame:
@@ -199,7 +201,7 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.lit(1.0).alias("weight"),
         pl.lit(None, dtype=pl.String).alias("reason"),
     )
-    own = own.filter(pl.col("telling") > 0)
+    own = own.filter(pl.col("telling") >= CLEARLY)
     own = own.filter(pl.int_range(pl.len()).over("key") < pl.col("right"))
     pooled = t.texts.filter("pooled", pl.col("bullets").is_not_null()).select("product", "bullets")
     pool = t.products.join(pooled, on="product", how="semi", maintain_order="left")
@@ -218,11 +220,13 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     others = others.with_columns(
         (pl.col("priority") * FAR + pl.col("turn")).alias("priority"), pl.lit(0.0).alias("weight")
     )
-    # a bullet that says as much of the title as a right one might be one
+    # a bullet that says nearly as much of the title as a right one might be one
     least = own.group_by("key").agg(pl.col("telling").min().alias("least"))
     asked = anchors.select("key", words(pl.col("title")).alias("asked")).join(least, on="key")
     shared = pl.col("words").list.set_intersection("asked").list.len()
-    others = others.join(asked, on="key", maintain_order="left").filter(shared < pl.col("least"))
+    others = others.join(asked, on="key", maintain_order="left").filter(
+        shared + CLEARLY <= pl.col("least")
+    )
     spoken = anchors.select("key", "bullets").explode("bullets").drop_nulls("bullets")
     spoken = spoken.select("key", squeezed(pl.col("bullets")).alias("same"))
     others = others.with_columns(squeezed(pl.col("bullets")).alias("same")).join(
@@ -241,7 +245,7 @@ def _telling_first(draw: Draw, bullets: pl.DataFrame) -> pl.DataFrame:
     said = bullets.with_columns(words(pl.col("bullets")).alias("words"))
     shared = pl.col("words").list.set_intersection(words(pl.col("title"))).list.len()
     return said.with_columns(
-        shared.clip(0, 2).alias("telling"),
+        shared.clip(0, 3).alias("telling"),
         draw.hash("bullet", pl.col("key"), pl.col("bullets")).alias("hash"),
     ).sort("key", "product", "telling", "hash", descending=[False, False, True, False])
 

@@ -143,7 +143,7 @@ def _kept(total: int, seed: int, sizes: Mapping[str, int], factor: int) -> pl.Ex
         return pl.lit(False)
     shares = {name: factor * size / max(total, 1) for name, size in sizes.items()}
     drawn = [
-        _below(Draw(seed, name, 0).hash("first", pl.col("product")), share)
+        _below(Draw(seed, name, 0, 0).hash("first", pl.col("product")), share)
         for name, share in shares.items()
     ]
     return pl.any_horizontal(_pooled(total), *drawn)

@@ -118,6 +118,8 @@ def _masked(
 
 
 def _replaced(text: str, brand: str) -> str:
-    if brand.lower() not in text.lower():  # a pattern a brand is slow to compile
-        return text
-    return re.sub(rf"(?<!\w){re.escape(brand)}(?!\w)", "[brand]", text, flags=re.IGNORECASE)
+    # as it is spelt, or shouted: "lacrosse" is no LaCrosse
+    for spelling in {brand, brand.upper()}:
+        if spelling in text:
+            text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", "[brand]", text)
+    return text

@@ -214,6 +214,16 @@ def test_a_killed_download_leaves_nothing_that_looks_finished(
     assert "data/test-00000-of-00001.parquet" not in hub.sent
 
 
+def test_a_damaged_file_of_the_cache_is_read_anew(hub: HubServer, tmp_path: Path) -> None:
+    succeeds(tmp_path, hub, *ONE)
+    whole, cut = sorted((tmp_path / "cache").rglob("train-*.parquet"))
+    cut.write_bytes(cut.read_bytes()[:1000])
+    hub.sent.clear()
+    succeeds(tmp_path, hub, *ONE, "--seed", "1")
+    assert set(hub.sent) == {f"data/{cut.name}"}
+    assert len(pl.read_parquet([whole, cut])) == 500
+
+
 def test_a_connection_cut_once_is_made_again(hub: HubServer, tmp_path: Path) -> None:
     cuts = iter([False] * 30 + [True])
     hub.interrupt = lambda _name: next(cuts, False)

@@ -73,7 +73,7 @@ def test_a_bad_wording_is_told_with_its_file_and_line(tmp_path: Path) -> None:
 
 def test_a_new_wording_takes_only_the_samples_it_wins(tmp_path: Path) -> None:
     root = _folder(tmp_path, "one")
-    rows, draw = pl.DataFrame({"key": [str(i) for i in range(1_000)]}), Draw(0, "shop.quiz", 0)
+    rows, draw = pl.DataFrame({"key": [str(i) for i in range(1_000)]}), Draw(0, "shop.quiz", 0, 0)
     for name in ("b", "c"):
         (root / "shop" / "quiz" / f"{name}.j2").write_text(name, "utf-8")
     three = load("shop.quiz", frozenset(), root)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from builders.esci import BUILDER
-from builders.shortcuts import GUESSERS, MARGIN, measure
+from builders.shortcuts import GUESSERS, MARGIN, MEASURED, measure
 from tests.golden.files import HERE, shortcuts, wordings
 
 
@@ -58,7 +58,7 @@ def test_the_demo_s_samples_and_shortcuts_are_the_golden_ones(demo: Path) -> Non
 def test_a_shortcut_in_real_rows_has_its_reason(made: Any, real: Path) -> None:
     """Position and length tell nothing; words and looks only where the set says why they must."""
     told = json.loads((real / f"{made.name}.json").read_text("utf-8"))
-    found, asked = told["shortcuts"], min(told["made"], 2_000)
+    found, asked = told["shortcuts"], min(told["made"], MEASURED)
     if asked < 100:
         pytest.skip(f"{asked} samples of real rows are too few to measure a guesser on")
     noise = 2 * (0.25 / asked) ** 0.5

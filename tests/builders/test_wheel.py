@@ -14,7 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_wheel_builds_samples_from_any_folder(demo: Path, tmp_path: Path) -> None:
     """Into an empty environment; its dependencies are those of this one, to spare a download."""
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(tmp_path), str(ROOT)],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "-o",
+            str(tmp_path),
+            str(ROOT),
+        ],
         capture_output=True,
         text=True,
         check=False,
