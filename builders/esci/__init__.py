@@ -25,8 +25,16 @@ _CHOICE, _RANK, _FIND = (
 )
 
 #: Why a guesser gets far in a set, where the question itself is the reason.
-_QUERY_WORDS = "an exact product shares the words of its query: that is what being exact means"
-_TITLE_WORDS = "a description repeats words of its title; brand and copied titles are taken out"
+_QUERY_WORDS = "only sure exact matches are used: those that have every word of their query"
+_TITLE_WORDS = "only texts that tell their title from others are used: by two words and more"
+_BULLETS = (
+    "only bullets that have two words of the title are used, and long ones more often have them"
+)
+_BRANDS = "most titles name their brand, as titles do"
+_KEYWORDS = (
+    "true keywords are words of the title and queries for it, false ones are not in its texts"
+)
+
 
 # name, number in the paper, size, (type, metric), track, what is asked, fields, how, why guessable
 SETS = tuple(
@@ -36,7 +44,7 @@ SETS = tuple(
          ("query",), ordering.rank_products_for_query, _QUERY_WORDS),
         ("keywords_for_product", 8, 10_000, _CHOICE, _LINGUAL, "the keyword set that suits a product",
          ("title", "description"), keywords.keywords_for_product,
-         "true keywords are words of the title or of queries for it"),
+         _KEYWORDS),
         ("query_for_description", 21, 10_000, _CHOICE, _BEHAVIOR, "the query that a description answers",
          ("description",), choice.query_for_description, _QUERY_WORDS),
         ("query_for_bullets", 22, 10_000, _CHOICE, _BEHAVIOR, "the query that the features answer",
@@ -50,13 +58,13 @@ SETS = tuple(
         ("title_for_query", 26, 10_000, _CHOICE, _BEHAVIOR, "the product title for a query",
          ("query",), choice.title_for_query, _QUERY_WORDS),
         ("bullets_of_product", 27, 10_000, _FIND, _CONCEPTS, "bullet points that belong to a product",
-         ("title",), ordering.bullets_of_product, _TITLE_WORDS),
+         ("title",), ordering.bullets_of_product, _BULLETS),
         ("product_for_query", 29, 5_435, _CHOICE, _BEHAVIOR, "the product that matches a query",
          ("query",), choice.product_for_query, _QUERY_WORDS),
         ("rank_queries_for_product", 30, 5_000, _RANK, _BEHAVIOR, "rank queries for a product",
          ("title",), ordering.rank_queries_for_product, _QUERY_WORDS),
         ("brand_of_title", 32, 10_000, _CHOICE, _CONCEPTS, "the brand, given the title",
-         ("title",), knowledge.brand_of_title, "most titles name their brand, as titles do"),
+         ("title",), knowledge.brand_of_title, _BRANDS),
         ("relation_of_query_and_product", 33, 10_000, _CHOICE, _BEHAVIOR,
          "the relation of a query and a product: E, S, C or I",
          ("query", "title"), knowledge.relation_of_query_and_product, None),

@@ -231,7 +231,7 @@ def wrong_queries(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
         .filter(*_unlike(pl.col("words"), pl.col("other_words")))
     )
     others = near_queries(t, draw, anchors).drop("query_id").rename({"other": "query_id"})
-    known = anchors.select("key", "product").join(t.known, on="product")
+    known = anchors.select("key", "product").join(t.known.drop("split"), on="product")
     others = others.join(known, on=["key", "query_id"], how="anti").join(
         anchors.select("key", words(pl.col("title")).alias("title_words")), on="key"
     )
@@ -291,7 +291,7 @@ def wrong_products(
     found = pl.concat([near, any_product]).unique(
         ["key", "product"], keep="first", maintain_order=True
     )
-    known = anchors.select("key", "query_id").join(t.known, on="query_id")
+    known = anchors.select("key", "query_id").join(t.known.drop("split"), on="query_id")
     found = found.join(known, on=["key", "product"], how="anti").join(
         anchors.select("key", "words"), on="key"
     )

@@ -39,6 +39,13 @@ def one_right(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
     return pl.concat([right.drop("hash"), found.filter(pl.col("label") != "E")])
 
 
+def exact_of(t: Tables, draw: Draw, of: str) -> pl.DataFrame:
+    """The queries or products (`of`: their column) with an exact match; the others are counted."""
+    exact = t.judged.filter(pl.col("label") == "E").select(of).unique()
+    draw.drop("no clear exact match", t.known[of].n_unique() - len(exact))
+    return exact
+
+
 def by_turns(found: pl.DataFrame, draw: Draw) -> pl.DataFrame:
     """Priority by turns: one judgement of each label, then a second of each, and so on; E first."""
     hashes = draw.hash("turn", pl.col("key"), pl.col("example_id"))
@@ -59,8 +66,7 @@ def product_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
 
 
 def _product_choice(t: Tables, draw: Draw, title_alone: bool) -> pl.DataFrame:
-    exact = t.judged.filter(pl.col("label") == "E").select("query_id").unique()
-    anchors = draw.first(exact, "query_id").with_columns(
+    anchors = draw.first(exact_of(t, draw, "query_id"), "query_id").with_columns(
         pl.col("query_id").cast(pl.String).alias("key")
     )
     anchors = query_anchor(t, anchors).with_columns(language())
@@ -112,7 +118,7 @@ def _with_details(t: Tables, made: pl.DataFrame, candidates: pl.DataFrame) -> pl
 
 def query_for_title(t: Tables, draw: Draw) -> pl.DataFrame:
     """23: the query that a title answers exactly."""
-    exact = t.judged.filter(pl.col("label") == "E").select("product").unique()
+    exact = exact_of(t, draw, "product")
     anchors = product_anchor(
         t, draw.first(exact, "product").with_columns(pl.col("product").cast(pl.String).alias("key"))
     )
@@ -121,13 +127,13 @@ def query_for_title(t: Tables, draw: Draw) -> pl.DataFrame:
 
 def query_for_description(t: Tables, draw: Draw) -> pl.DataFrame:
     """21: the query that a described product answers exactly."""
-    anchors = described(t, draw, t.judged.filter(pl.col("label") == "E").select("product").unique())
+    anchors = described(t, draw, exact_of(t, draw, "product"))
     return _query_choice(t, draw, anchors, "description")
 
 
 def query_for_bullets(t: Tables, draw: Draw) -> pl.DataFrame:
     """22: the query that a product with these bullets answers exactly."""
-    anchors = bulleted(t, draw, t.judged.filter(pl.col("label") == "E").select("product").unique())
+    anchors = bulleted(t, draw, exact_of(t, draw, "product"))
     return _query_choice(t, draw, anchors, "bullets")
 
 
@@ -183,7 +189,10 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
     )
     # the text must tell the right title from every other, by two words at least
     told = anchors.select(
-        "key", words(pl.col("said")).alias("told"), words(pl.col("title")).alias("words")
+        "key",
+        words(pl.col("said")).alias("told"),
+        words(pl.col("title")).alias("words"),
+        pl.col("title").str.len_chars().alias("length"),
     ).with_columns(_in_common("words").alias("most"))
     few = told.select("key", pl.when(pl.col("most") < 2).then(pl.lit(UNTOLD)).alias("untold"))
     anchors = anchors.join(few, on="key", maintain_order="left").with_columns(
@@ -191,7 +200,13 @@ def _title_choice(t: Tables, draw: Draw, anchors: pl.DataFrame, text: str) -> pl
     )
     wrong = sibling_products(t, draw, anchors, t.products).join(told.drop("words"), on="key")
     wrong = wrong.with_columns(words(pl.col("title")).alias("words"))
-    wrong = unjudged(wrong.filter(_in_common("words") + 2 <= pl.col("most")))
+    # among these, titles of about its length, or the right one would stand out as the longest
+    apart = (pl.col("title").str.len_chars().cast(pl.Int32) - pl.col("length").cast(pl.Int32)).abs()
+    wrong = unjudged(
+        wrong.filter(_in_common("words") + 2 <= pl.col("most")).with_columns(
+            pl.col("priority") * 1_000 + apart
+        )
+    )
     candidates = pl.concat([products_as_options(t, right), products_as_options(t, wrong)])
     made = mask_brand(compose(draw, anchors, candidates, CHOICES), text)
     shown = pl.col(text) if text == "description" else pl.col(text).list.join(" ")

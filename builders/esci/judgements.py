@@ -4,8 +4,9 @@ A rater saw the whole product page, forgave a missing size, and sometimes erred:
 a careful reader of query and title cannot defend about four in ten. What such a reader can check
 are words, so a label counts where they agree with it:
 
-    E  the title has every word of the query, not all of them after "for": a remote for a TV is no
-       TV; and the query has two words or more, since one names a field, not a product
+    E  the title has every word of the query, not all of them after "for", and its first part names
+       no accessory that the query does not: a TV remote is no TV; the query has two words or more,
+       as one names a field, not a product, and neither negations nor single letters
     S  it has half of them or more, but not all: the same kind of thing, a requirement missed
     C  it has some of them, but not all: an accessory names what it goes with
     I  it has a quarter of them at most
@@ -28,6 +29,16 @@ LABELS = ("E", "S", "C", "I")
 WEIGHTS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 # What a title fits, but is not.
 _FITS = r" (?:for|fits|compatible with|compatible con|para) .*$"
+# What a title calls its product, up to the first comma, dash, "for" or "with".
+_NAMED = r"^(.+?)(?:\s(?:for|with|fits|compatible)\s|[,;:|(\[]|\s[-–]\s|$)"
+# What goes with a thing, or shows it, and is not the thing.
+_ACCESSORY = (
+    r"\b(accessor|band|bag|book|bracelet|case|charm|charger|costume|cover|decal|earring|figure|holder"
+    r"|kit|lens|magnet|manual|mount|necklace|ornament|part|poster|print|protector|puzzle|remote"
+    r"|replacement|shirt|skin|stand|sticker|strap|topper|toy)(?:s|es|y|ies)?\b"
+)
+# Words cannot bear out what must not be there, and a single letter is found anywhere.
+_UNTOLD = r"\b(?:without|not|no|non|except|sin|excepto)\b|(?:^|\s)[a-z](?:\s|$)"
 # One Japanese word may be a whole compound, "手帳型スマホケース" written without its first part.
 _LONG_JAPANESE = r"^[\p{Katakana}ー\p{Han}]{4,}$"
 
@@ -63,6 +74,7 @@ def judgements(
     rows = keep(rows, found, "judged product is not among the products")
     rows = rows.sort("query_id", "same", "product", "label", "example_id")
     known = rows.select("query_id", "product").filter(~_as_before("query_id", "product"))
+    known = known.join(queries.select("query_id", "split"), on="query_id", maintain_order="left")
     once = rows.filter(~_as_before("query_id", "product", "label"))
     rows = keep(rows, once, "judgement given twice")
     split = rows.filter(_as_before("query_id", "same"), ~_as_before("label"))
@@ -130,7 +142,30 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
         .then(some & (pl.col("share") >= 1 / 2))
         .otherwise(some)
     )
-    return counted.filter(agrees).select("example_id")
+    agreed = counted.filter(agrees).select("example_id", "label")
+    exact = agreed.filter(pl.col("label") == "E").join(rows.drop("label"), on="example_id")
+    return agreed.join(_beside(exact, queries, products), on="example_id", how="anti").select(
+        "example_id"
+    )
+
+
+def _beside(exact: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """The exact matches that have the query's words but may still be beside it, by example_id."""
+    asked = pl.col("query_key")
+    named = pl.col("title").str.to_lowercase().str.extract(_NAMED)
+    accessory = named.str.extract(_ACCESSORY)
+    return (
+        exact.lazy()
+        .join(queries.lazy().select("query_id", "query_key"), on="query_id")
+        .join(products.lazy().select("product", "title"), on="product")
+        .with_columns(accessory.alias("accessory"))
+        .filter(
+            asked.str.contains(_UNTOLD)
+            | ~asked.str.contains(pl.col("accessory"), literal=True).fill_null(True)
+        )
+        .select("example_id")
+        .collect(engine="streaming")
+    )
 
 
 def place() -> pl.Expr:
@@ -138,7 +173,6 @@ def place() -> pl.Expr:
     return hashed(pl.col("locale"), pl.col("split")).alias("place")
 
 
-def product_splits(known: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+def product_splits(known: pl.DataFrame) -> pl.DataFrame:
     """A product that any test query touches belongs to the test split."""
-    by_query = known.join(queries.select("query_id", "split"), on="query_id")
-    return by_query.group_by("product").agg(pl.col("split").min())  # "test" < "train"
+    return known.group_by("product").agg(pl.col("split").min())  # "test" < "train"

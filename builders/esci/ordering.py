@@ -15,7 +15,7 @@ from builders.esci.candidates import (
     sibling_products,
     wrong_products,
 )
-from builders.esci.choice import by_turns
+from builders.esci.choice import by_turns, exact_of
 from builders.esci.judgements import LABELS, WEIGHTS
 from builders.esci.tables import Tables
 from builders.esci.texts import bullet_rows, bulleted, language
@@ -157,8 +157,7 @@ def rank_query_product_pairs(t: Tables, draw: Draw) -> pl.DataFrame:
 
 def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
     """35: one to three exact products among substitutes, complements and irrelevant ones."""
-    exact = t.judged.filter(pl.col("label") == "E").select("query_id").unique()
-    anchors = draw.first(exact, "query_id").with_columns(
+    anchors = draw.first(exact_of(t, draw, "query_id"), "query_id").with_columns(
         pl.col("query_id").cast(pl.String).alias("key")
     )
     anchors = query_anchor(t, anchors).with_columns(language(), *_counts(draw))
@@ -196,12 +195,15 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     """27: one to three bullets of a product among bullets of others, some of them similar."""
     anchors = bulleted(t, draw, t.products.select("product")).with_columns(*_counts(draw))
     own = anchors.select("key", "product", "bullets", "brand", "title", "right").explode("bullets")
-    own = _telling_first(draw, own.filter(_neutral())).with_columns(
+    shared = words(pl.col("bullets")).list.set_intersection(words(pl.col("title"))).list.len()
+    own = own.filter(_neutral()).with_columns(
+        shared.alias("telling"),
+        draw.hash("bullet", pl.col("key"), pl.col("bullets")).alias("hash"),
         pl.lit(0).alias("priority"),
         pl.lit(1.0).alias("weight"),
         pl.lit(None, dtype=pl.String).alias("reason"),
     )
-    own = own.filter(pl.col("telling") >= CLEARLY)
+    own = own.filter(pl.col("telling") >= CLEARLY).sort("key", "hash")
     own = own.filter(pl.int_range(pl.len()).over("key") < pl.col("right"))
     pooled = t.texts.filter("pooled", pl.col("bullets").is_not_null()).select("product", "bullets")
     pool = t.products.join(pooled, on="product", how="semi", maintain_order="left")
@@ -211,21 +213,21 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     others = others.filter(pl.col("turn") < pl.when(pl.col("priority") == 1).then(2).otherwise(FAR))
     others = bullet_rows(others.join(pooled, on="product"))
     others = others.join(t.products.select("product", "brand"), on="product").filter(_neutral())
-    # as many of another product as there may be of the right one, or the right ones alone would
-    # have anything in common
-    several = draw.hash("how many", pl.col("key"), pl.col("product")) % MAX_RIGHT + 1
-    others = _telling_first(draw, others).filter(
-        pl.int_range(pl.len()).over("key", "product") < several
-    )
-    others = others.with_columns(
-        (pl.col("priority") * FAR + pl.col("turn")).alias("priority"), pl.lit(0.0).alias("weight")
-    )
     # a bullet that says nearly as much of the title as a right one might be one
-    least = own.group_by("key").agg(pl.col("telling").min().alias("least"))
-    asked = anchors.select("key", words(pl.col("title")).alias("asked")).join(least, on="key")
-    shared = pl.col("words").list.set_intersection("asked").list.len()
-    others = others.join(asked, on="key", maintain_order="left").filter(
-        shared + CLEARLY <= pl.col("least")
+    right = own.group_by("key").agg(
+        pl.col("telling").min().alias("least"),
+        pl.col("bullets").str.len_chars().mean().alias("length"),
+    )
+    asked = anchors.select("key", words(pl.col("title")).alias("asked")).join(right, on="key")
+    shared = words(pl.col("bullets")).list.set_intersection("asked").list.len()
+    others = others.join(asked, on="key").filter(shared + CLEARLY <= pl.col("least"))
+    # as many of another product as there may be of the right one, and of about their length, or
+    # the right ones alone would have anything in common, or be the longest
+    several = draw.hash("how many", pl.col("key"), pl.col("product")) % MAX_RIGHT + 1
+    apart = (pl.col("bullets").str.len_chars() - pl.col("length")).abs()
+    others = others.with_columns(apart.alias("apart")).sort("key", "product", "apart", "bullets")
+    others = others.filter(pl.int_range(pl.len()).over("key", "product") < several).with_columns(
+        (pl.col("priority") * FAR + pl.col("turn")).alias("priority"), pl.lit(0.0).alias("weight")
     )
     spoken = anchors.select("key", "bullets").explode("bullets").drop_nulls("bullets")
     spoken = spoken.select("key", squeezed(pl.col("bullets")).alias("same"))
@@ -238,16 +240,6 @@ def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
         t, found.with_columns(pl.lit(None, dtype=pl.Int64).alias("example_id")), text="bullets"
     )
     return compose(draw, anchors, candidates, "count", least=FEWEST)
-
-
-def _telling_first(draw: Draw, bullets: pl.DataFrame) -> pl.DataFrame:
-    """By key and product, the bullets that share words with their title first."""
-    said = bullets.with_columns(words(pl.col("bullets")).alias("words"))
-    shared = pl.col("words").list.set_intersection(words(pl.col("title"))).list.len()
-    return said.with_columns(
-        shared.clip(0, 3).alias("telling"),
-        draw.hash("bullet", pl.col("key"), pl.col("bullets")).alias("hash"),
-    ).sort("key", "product", "telling", "hash", descending=[False, False, True, False])
 
 
 def _neutral() -> pl.Expr:

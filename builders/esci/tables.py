@@ -88,7 +88,7 @@ class Tables:
     queries: query_id, query, query_key, locale, split, words, place, ring, sorted by ring.
     judged: example_id, query_id, product, label; one row a query and title, and only labels that
       the words bear out.
-    known: query_id, product of every judgement, usable or not: no such pair is unjudged.
+    known: query_id, product, split of every judgement, usable or not: none of these is unjudged.
     """
 
     products: pl.DataFrame
@@ -125,11 +125,7 @@ def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], fac
     if judged.is_empty():
         told = ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
         raise ShopmixError(f"{rows.where}: no usable judgement ({told or 'no rows'})")
-    products = (
-        products.join(product_splits(known, queries), on="product")
-        .with_columns(place())
-        .sort("ring")
-    )
+    products = products.join(product_splits(known), on="product").with_columns(place()).sort("ring")
     pooled = _pooled(total).alias("pooled")
     texts = products.filter("kept", pl.col("described") | pl.col("bulleted"))
     texts = texts.select("product", "description", "bullets", pooled)
