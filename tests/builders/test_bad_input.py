@@ -67,6 +67,7 @@ class Run(NamedTuple):
 
     def differing(self, clean: Path, beside: str = "source_revision") -> list[str]:
         """The sets whose samples differ from the clean ones in more than the column `beside`."""
+        assert (self.code, self.error) == (0, "")
         theirs, kept = dict(samples_of(clean)), [name for name in SCHEMA if name != beside]
         return [n for n, own in samples_of(self.out) if not own[kept].equals(theirs[n][kept])]
 
@@ -202,9 +203,7 @@ LAYOUTS: dict[str, Tamper] = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_layout_is_no_defect(layout: str, command: Command, demo: Path) -> None:
-    run = command(tamper=LAYOUTS[layout])
-    assert run.intact()
-    assert run.differing(demo, beside="") == []
+    assert command(tamper=LAYOUTS[layout]).differing(demo, beside="") == []
 
 
 def test_contradictory_judgements_are_both_left_out(command: Command, demo: Path) -> None:
@@ -232,7 +231,8 @@ def test_products_without_texts_are_asked_by_title_alone(command: Command, demo:
     assert run.intact()
     emptied = {name: told(run.out)[name] for name in run.differing(demo)}
     assert list(emptied) == ["esci.query_for_bullets", "esci.title_for_description"]
-    assert {(one["made"], *one["rejects"]) for one in emptied.values()} == {(0, "too little text")}
+    for one in emptied.values():
+        assert (one["made"], one["rejects"]["too little text"] > 0) == (0, True)
 
 
 def test_products_without_title_are_in_no_sample(command: Command) -> None:
