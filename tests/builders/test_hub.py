@@ -110,8 +110,8 @@ def succeeds(home: Path, hub: HubServer, *arguments: str) -> str:
     return said
 
 
-def refuses(process: subprocess.Popen[str], seconds: float = 8) -> str:
-    """Wait for a run that ends with a clear error, soon; returns the error."""
+def refuses(process: subprocess.Popen[str], seconds: float = 15) -> str:
+    """Wait for a run that ends with a clear error, before the client would have given up retrying."""
     before = time.monotonic()
     code, _, errors = end(process)
     assert code == 2, errors

@@ -4,7 +4,6 @@ Nothing here is a stand-in and nothing skips: an environment that is missing is 
 """
 
 import json
-import re
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations, permutations
@@ -14,45 +13,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.conftest import build
 from tests.engines.engine import Engine
 
 Row = dict[str, Any]
-ROLES = ("system", "user", "assistant")
-SYSTEM = "You are a helpful online shopping assistant. Your task is {task}."
-NOUNS = ("kettle", "garden hose", "laptop sleeve", "yoga mat", "lamp", "rain jacket", "mug")
-TRAITS = ("red", "steel", "small", "waterproof", "folding", "quiet", "organic", "heavy", "café")
-
-
-def samples(folder: Path) -> Path:
-    """Write 42 samples, 14 of each task type, as one parquet file a set; return `folder`."""
-    made: dict[str, list[Row]] = {"multiple-choice": [], "ranking": [], "retrieval": []}
-    for i in range(14):
-        query = f"{TRAITS[i % 9]} {NOUNS[i % 7]}"
-        names = [f"{TRAITS[(i + j) % 9]} {NOUNS[(i + 3 * j) % 7]}, {i + j} cm" for j in range(9)]
-        right, order = i % 4, [(i + j) % 5 + 1 for j in range(5)]
-        chosen = sorted({i % 9 + 1, (i + 2) % 9 + 1, (i + 5) % 9 + 1})
-        weights = [0.0] * 5
-        weights[order[0] - 1], weights[order[1] - 1] = 1.0, 0.1
-        for task_type, metric, task, first, count, answer, truth in (
-            ("multiple-choice", "accuracy", "to choose a product", 0, 4, str(right), right),
-            ("ranking", "ndcg", "to rank products", 1, 5, ",".join(map(str, order)), weights),
-            ("retrieval", "hit rate@3", "to pick three", 1, 9, ",".join(map(str, chosen)), chosen),
-        ):
-            options = "\n".join(f"{n}. {name}" for n, name in enumerate(names[:count], first))
-            turns = SYSTEM.format(task=task), f"Query: {query}\nProducts:\n{options}\n", answer
-            speech = zip(ROLES, turns, strict=True)
-            messages = [{"role": role, "content": text} for role, text in speech]
-            proof = {"task_type": task_type, "metric": metric, "truth": json.dumps(truth)}
-            made[task_type].append({"id": f"{metric}-{i}", "messages": messages} | proof)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in made.items():
-        pl.DataFrame(rows).write_parquet(folder / f"demo.{name}.parquet")
-    return folder
+#: A set of each task type that ESCI feeds.
+SETS = ("title_for_query", "rank_products_for_query", "exact_products_for_query")
 
 
 def numbers(row: Row) -> list[int]:
-    """The numbers of a question's options: its lines that start like `3. `."""
-    return [int(n) for n in re.findall(r"^(\d+)\. ", row["messages"][1]["content"], re.MULTILINE)]
+    """The numbers of a question's options, as they are shown."""
+    first = 0 if row["task_type"] == "multiple-choice" else 1
+    return list(range(first, first + len(json.loads(row["fields"])["options"])))
 
 
 def constraint(row: Row) -> dict[str, Any]:
@@ -73,7 +45,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Engine]:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of parquet files, as a builder leaves it."""
-    return samples(tmp_path_factory.mktemp("dataset"))
+    return build(tmp_path_factory.mktemp("dataset"), sets=SETS, size=14)
 
 
 @pytest.fixture(scope="session")
