@@ -29,8 +29,8 @@ class Settings(BaseModel):
 
     source: str = "hub"
     sets: tuple[str, ...] = ()
-    limit: int | None = Field(None, gt=0)
-    size: int | None = Field(None, gt=0)
+    limit: int | None = Field(None, gt=0, lt=2**31)
+    size: int | None = Field(None, gt=0, lt=2**31)
     seed: int = Field(0, ge=0)
     out: Path = Path("data/samples")
     show: int = Field(0, ge=0)

@@ -103,11 +103,12 @@ def _right_options(samples: pl.DataFrame) -> dict[str, int]:
 def read(folder: Path, name: str) -> dict[str, Any] | None:
     """The manifest of a finished set; None where it is missing, or its samples are others."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        manifest = json.loads((folder / f"{name}.json").read_text("utf-8"))
         digest = hash_file(folder / f"{name}.parquet")
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):  # not JSON, not even text
         return None
-    return manifest if manifest.get("file_hash") == digest else None
+    finished = isinstance(manifest, dict) and manifest.get("file_hash") == digest
+    return manifest if finished else None
 
 
 def write(

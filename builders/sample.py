@@ -115,7 +115,7 @@ def _check_options(task_type: str, truth: Any, fields: Mapping[str, Any]) -> Non
     options = fields["options"]
     if not all(option and option.strip() for option in options):
         raise ProofError("an empty option")
-    if len({option.casefold().strip() for option in options}) < len(options):
+    if len({option.lower().strip() for option in options}) < len(options):
         raise ProofError(f"two equal options in {json.dumps(options, ensure_ascii=False)}")
     if task_type == "multiple-choice" and not (
         len(options) <= MAX_CHOICES and 0 <= truth < len(options)

@@ -10,8 +10,10 @@ import polars as pl
 # An entity, a tag, a control or invisible format character, or blanks that are not one space.
 _DIRTY = r"&(#\d+|#[xX][0-9a-fA-F]+|\w+;)|<[a-zA-Z/!]|[\p{Cc}\p{Cf}]|\s\s|[\s--\x20]|^ | $"
 _BREAKS = r"(?i)<\s*(br|/p|/li|/div|/h\d|/tr)\s*/?>"
-_TAGS = r"<[/!]?[a-zA-Z][^<>]*>"
-_INVISIBLE = r"[\p{Cc}\p{Cf}]"
+_TAGS = r"(?s)<!--.*?-->|<[/!]?[a-zA-Z][^<>]*>"
+_INVISIBLE = r"[\p{Cc}\p{Cf}--\s]"
+#: A text that was escaped more often is left as it is.
+_LAYERS = 8
 
 # Function words: they say nothing of a product, but which language a text is in.
 ENGLISH = frozenset(
@@ -35,17 +37,21 @@ def clean(texts: pl.Series) -> pl.Series:
     """
     dirty = texts.str.contains(_DIRTY).fill_null(False)
     if dirty.any():
-        rows = texts.filter(dirty)
-        mended = pl.Series([html.unescape(html.unescape(text)) for text in rows], dtype=pl.String)
-        mended = (
-            mended.str.replace_all(_BREAKS, " ")
-            .str.replace_all(_TAGS, "")
-            .str.replace_all(r"\s+", " ")
-            .str.replace_all(_INVISIBLE, "")
-            .str.strip_chars()
-        )
-        texts = texts.scatter(dirty.arg_true(), mended)
+        texts = texts.scatter(dirty.arg_true(), _mended(texts.filter(dirty)))
     return pl.select(pl.when(texts != "").then(texts)).to_series().rename(texts.name)
+
+
+def _mended(texts: pl.Series) -> pl.Series:
+    """Entities may hold mark-up, and mark-up hide entities: as often as anything changes."""
+    texts = texts.str.replace_all(_INVISIBLE, "")
+    for _ in range(_LAYERS):
+        plain = pl.Series([html.unescape(text) for text in texts], dtype=pl.String)
+        plain = plain.str.replace_all(_BREAKS, " ").str.replace_all(_TAGS, "")
+        if plain.equals(texts):
+            break
+        texts = plain
+    spaced = texts.str.replace_all(r"\s+", " ").str.replace_all(_INVISIBLE, "")
+    return spaced.str.strip_chars()
 
 
 def cut(text: str, chars: int) -> str:

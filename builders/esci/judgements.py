@@ -25,6 +25,7 @@ from builders.draw import hashed, ring
 from builders.text import clean, words
 
 LABELS = ("E", "S", "C", "I")
+SPLITS = ("train", "test")
 #: ShopBench's relevance weights of the four labels.
 WEIGHTS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 # What a title fits, but is not.
@@ -56,8 +57,19 @@ def judgements(
         return kept
 
     rows = keep(raw, raw.filter(pl.col("label").is_in(LABELS)), "label is none of E, S, C, I")
-    queries = rows.select("query_id", "query", "locale", "split").sort(pl.all())
-    queries = queries.unique("query_id", keep="first", maintain_order=True)
+    named = rows.drop_nulls(["example_id", "query_id"]).filter(pl.col("split").is_in(SPLITS))
+    rows = keep(rows, named, "judgement without ids, or of neither split")
+    queries = rows.group_by("query_id", "query", "locale", "split").len()
+    queries = queries.sort(
+        "query_id", "len", "query", "locale", "split", descending=[False, True] + 3 * [False]
+    )
+    told = queries.unique("query_id", keep="first", maintain_order=True).drop("len")
+    if len(told) < len(queries):  # a query id that stands for two queries means the more frequent
+        agreed = rows.join(
+            told, on=["query_id", "query", "locale", "split"], how="semi", nulls_equal=True
+        )
+        rows = keep(rows, agreed, "judgement tells its query otherwise than most of them")
+    queries = told
     queries = queries.with_columns(clean(queries["query"]))
     queries = keep(queries, queries.filter(pl.col("query").is_not_null()), "empty query")
     queries = queries.with_columns(

@@ -19,7 +19,7 @@ from builders.draw import Draw, hashed, ring
 from builders.errors import ShopmixError
 from builders.esci.judgements import judgements, place, product_splits
 from builders.language import LOCALES
-from builders.source import Rows, Source, Table, content_revision, row_hash
+from builders.source import Rows, Source, Table, content_revision, row_hash, unreadable
 from builders.text import clean, squeezed
 
 #: Less text than this says too little of a product.
@@ -117,7 +117,7 @@ def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], fac
         examples = _examples(rows).collect(engine="streaming")
         products = _products(rows, keep_text).collect(engine="streaming")
     except pl.exceptions.PolarsError as error:
-        raise ShopmixError(f"{rows.where}: {error}: is the download complete?") from None
+        raise unreadable(SOURCE, rows, error) from None
     revision = rows.revision or content_revision(examples["hash"], products["hash"])
     rejects: Counter[str] = Counter()
     products = _clean_products(products, rejects)
