@@ -111,7 +111,7 @@ def succeeds(home: Path, hub: HubServer, *arguments: str) -> str:
 
 
 def refuses(process: subprocess.Popen[str], seconds: float = 15) -> str:
-    """Wait for a run that ends with a clear error, before the client would have given up retrying."""
+    """Wait for a run that ends with a clear error, before the client would have stopped trying."""
     before = time.monotonic()
     code, _, errors = end(process)
     assert code == 2, errors
