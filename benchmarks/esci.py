@@ -54,7 +54,9 @@ from builders.manifest import ROW_GROUP, hash_file
 from builders.render import Renderer, jinja
 
 FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
+IDLE = 3, 4  # of the times in /proc/stat: idle, and waiting for input or output
 PACKAGES = "polars polars-hash pyarrow minijinja jinja2 datasets".split()
+USED = ("seconds", "cpu_seconds", "peak_rss_gb", "other_cores")
 ROUNDS, BATCH = 3, 1_000
 Found = dict[str, Any]
 
@@ -69,9 +71,9 @@ class Clock:
         """The times, and the peak of memory since the process began."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         others = max(0.0, (_busy() - self._busy - cpu) / wall)
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-        return {"seconds": wall, "cpu_seconds": cpu, "peak_rss_gb": peak, "other_cores": others}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+        peak *= 1 if sys.platform == "darwin" else 1024
+        return dict(zip(USED, (wall, cpu, peak, others), strict=True))
 
 
 def _busy() -> float:
@@ -80,22 +82,20 @@ def _busy() -> float:
         ticks = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:9]
     except FileNotFoundError:
         return 0.0
-    work = sum(int(count) for i, count in enumerate(ticks) if i not in (3, 4))  # idle, waiting
-    return work / float(os.sysconf("SC_CLK_TCK"))
+    return sum(int(n) for i, n in enumerate(ticks) if i not in IDLE) / os.sysconf("SC_CLK_TCK")
 
 
 def build(rows: Path, samples: Path) -> Found:
     """All sets, into an empty folder."""
     report, clock = Reporter(), Clock()
     manifests = build_all(BUILDER, Settings(source=str(rows), out=samples), report)
-    found = clock.read()
+    found, made = clock.read(), sum(manifest["made"] for manifest in manifests)
     wall = found["seconds"]
     stages = {**report.seconds, "other": wall - sum(report.seconds.values())}
     read = sum(pl.scan_parquet(rows / f).select(pl.len()).collect().item() for f in FILES)
-    made = sum(manifest["made"] for manifest in manifests)
     size = sum(file.stat().st_size for file in samples.iterdir())
-    rates = {"source_rows": read / wall, "samples": made / wall}
-    counts = {"source_rows": read, "samples": made, "bytes_written": size, "per_second": rates}
+    per_second = {"source_rows": read / wall, "samples": made / wall}
+    counts = {"source_rows": read, "samples": made, "bytes_written": size, "rates": per_second}
     note = f"{read / wall:,.0f} rows/s, {made / wall:,.0f} samples/s ({made:,}), {size >> 20} MiB"
     return {**found, "stages": stages, **counts, "note": note}
 
@@ -153,7 +153,6 @@ def rendering(_rows: Path, samples: Path) -> Found:
     total = {engine: sum(s[engine] for s in spent.values()) for engine in spent[SETS[0].name]}
     fastest = min((engine for engine in total if "map" in engine), key=total.__getitem__)
     ratios = {name: s[fastest] / s["shopmix"] for name, s in spent.items()}
-    least, *_, most = sorted(ratios.values())
     return {
         **clock.read(),
         "stages": total,
@@ -162,7 +161,7 @@ def rendering(_rows: Path, samples: Path) -> Found:
         "fastest_map": fastest,
         "shopmix_to_map": total[fastest] / total["shopmix"],
         "shopmix_to_map_of_sets": ratios,
-        "note": f"shopmix / ({fastest}), by set: {least:.2f} to {most:.2f}",
+        "note": f"the map that counts: {fastest}",
     }
 
 
@@ -257,7 +256,8 @@ def main() -> None:
             subprocess.run([sys.executable, __file__, "--child", name, *paths], check=True)
             results[name] = json.loads(answer.read_text("utf-8"))
     if "build" in results and "floor" in results:
-        results["build_to_floor"] = results["build"]["seconds"] / results["floor"]["seconds"]
+        mine, least = results["build"], results["floor"]
+        results["build_to_floor"] = {key: mine[key] / least[key] for key in USED[:3]}
     Console(highlight=False, width=150).print(_table(results))
     if given.out:
         given.out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
@@ -268,7 +268,6 @@ def _generated(scale: float) -> Path:
     script = Path(__file__).resolve().with_name("esci_rows.py")
     folder = script.parent.parent / "build" / f"esci_rows-{scale:g}-{hash_file(script)[:8]}"
     if not all((folder / file).exists() for file in FILES):
-        print(f"--- generating {folder}", flush=True)
         sizes = [f"--{name}={round(SIZES[name] * scale)}" for name in SIZES if name != "seed"]
         subprocess.run([sys.executable, str(script), str(folder), *sizes], check=True)
     return folder
@@ -281,15 +280,16 @@ def _table(results: Found) -> Table:
     for column in ("", "seconds", "share", "CPU s", "peak GB", "others", "note"):
         table.add_column(column, justify="left" if column in ("", "note") else "right")
     for name, found in ((name, results[name]) for name in MEASURED if name in results):
-        used = [f"{found[key]:.2f}" for key in ("cpu_seconds", "peak_rss_gb", "other_cores")]
-        table.add_row(name, f"{found['seconds']:.2f}", "", *used, found.get("note"))
-        for stage, seconds in found["stages"].items():
-            share = [f"{seconds / found['seconds']:.0%}"]
+        seconds, *used = (f"{found[key]:.2f}" for key in USED)
+        table.add_row(name, seconds, "", *used, found.get("note"))
+        for stage, spent in found["stages"].items():
+            share = [f"{spent / found['seconds']:.0%}"]
             if "prompts" in found:
-                share = [*[""] * 4, f"{found['prompts'] / seconds:,.0f} prompts/s"]
-            table.add_row(f"  {stage}", f"{seconds:.2f}", *share)
+                share = [*[""] * 4, f"{found['prompts'] / spent:,.0f} prompts/s"]
+            table.add_row(f"  {stage}", f"{spent:.2f}", *share)
     if "build_to_floor" in results:
-        table.add_row("build / floor", f"{results['build_to_floor']:.2f}")
+        wall, *others = (f"{ratio:.2f}" for ratio in results["build_to_floor"].values())
+        table.add_row("build / floor", wall, "", *others)
     if "rendering" in results:
         table.add_row("shopmix / map", f"{results['rendering']['shopmix_to_map']:.2f}")
     return table

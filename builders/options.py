@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from builders.draw import Draw
+from builders.draw import Draw, hashed
 from builders.text import squeezed
 
 #: Options are never cut, so longer ones are not used.
@@ -44,22 +44,22 @@ def compose(
     Returns the anchors in order, with `options`, `weights`, `reasons` (lists, as shown), `rows`
     and `keys` extended by the options', and `reject` (null, or why not).
     """
-    wanted = anchors.select(
-        "key", (pl.col(count) if isinstance(count, str) else pl.lit(count)).alias("_count")
-    )
+    number = pl.col(count) if isinstance(count, str) else pl.lit(count)
+    wanted = anchors.select("key", "order", number.alias("_count"))
     shown = (
         candidates.select(*CANDIDATE)
         .filter(pl.col("text").str.len_chars().is_between(1, MAX_OPTION_CHARS))
+        .join(wanted, on="key")
         .with_columns(
             squeezed(pl.col("text")).alias("_same"),
             draw.hash("candidate", pl.col("key"), pl.col("text")).alias("_hash"),
+            hashed(pl.col("rows").list.last()).alias("_tie"),  # two products of one title
         )
-        .sort("key", "priority", "_hash", "text", "reason", nulls_last=True)
-        .unique(["key", "_same"], keep="first", maintain_order=True)
-        .join(wanted, on="key", maintain_order="left")
-        .filter(pl.int_range(pl.len()).over("key") < pl.col("_count"))
+        .sort("order", "priority", "_hash", "reason", "_tie", nulls_last=True)
+        .unique(["order", "_same"], keep="first", maintain_order=True)
+        .filter(pl.int_range(pl.len()).over("order") < pl.col("_count"))
         .with_columns(draw.hash("shuffle", pl.col("key"), pl.col("text")).alias("_hash"))
-        .sort("key", "_hash")
+        .sort("order", "_hash")
         .group_by("key", maintain_order=True)
         .agg(
             pl.col("text").alias("options"),
@@ -72,7 +72,7 @@ def compose(
     short = pl.col("options").list.len().fill_null(0) < (least or pl.col("_count"))
     return (
         anchors.join(shown, on="key", how="left")
-        .join(wanted, on="key")
+        .join(wanted.drop("order"), on="key")
         .with_columns(
             _joined("rows").list.unique(maintain_order=True),
             _joined("keys").list.unique().list.sort(),

@@ -48,6 +48,7 @@ def rank_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
     )
     anchors = query_anchor(t, anchors).with_columns(language())
     found = by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
+    found = found.filter(pl.col("priority") <= RANKED)
     said = found.join(t.products.select("product", "title"), on="product").sort("key", "example_id")
     said = said.group_by("key", maintain_order=True).agg(
         pl.col("title").str.join(" ").alias("said")

@@ -21,8 +21,8 @@ from tests.conftest import samples_of
 _DEMO = open_source(BUILDER.source, "demo").tables
 EXAMPLES, PRODUCTS = _DEMO["examples"].collect(), _DEMO["products"].collect()
 E, P = (f"{table.stem}.parquet" for table in BUILDER.source.tables.values())
-SETS = "title_for_query,query_for_bullets,title_for_description,brand_of_title,"
-SETS += "rank_products_for_query,relation_of_query_and_product"
+FEW = "title_for_query,query_for_bullets"
+SETS = f"{FEW},title_for_description,brand_of_title,rank_products_for_query"
 TITLE, BULLETS, DESCRIPTION = "product_title", "product_bullet_point", "product_description"
 LABEL, LOST = "label is none of E, S, C, I", "judged product is not among the products"
 UNTITLED, NULL = "product without title or locale", pl.lit(None, dtype=pl.String)
@@ -203,7 +203,7 @@ LAYOUTS: dict[str, Tamper] = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_layout_is_no_defect(layout: str, command: Command, demo: Path) -> None:
-    assert command(tamper=LAYOUTS[layout]).differing(demo, beside="") == []
+    assert command("--sets", FEW, tamper=LAYOUTS[layout]).differing(demo, beside="") == []
 
 
 def test_contradictory_judgements_are_both_left_out(command: Command, demo: Path) -> None:
@@ -251,7 +251,7 @@ DIRT = {
     "mark-up": ('<br/> <p class="x">&lt;b&gt;', ["<br", "<p", "&lt;", "<b>"]),
     "comment": (" <!-- not for you --> ", ["<!--", "-->", "not for"]),
     "mark-up in mark-up": (" <<b>i>", ["<b>", "<i>"]),
-    "hidden": (" <\u200bb> &\u200bamp; ", ["<b>", "&amp;"]),
+    "hidden": (" <\u200bb> &\u200bamp; &lt;&#8203;i&gt; ", ["<b>", "&amp;", "<i>"]),
     "controls": (" \x07\x1b\x7f\x85&#7;&#27; ", ["\x07", "\x1b", "\x7f", "\x85", "&#"]),
     "invisible": ("\u200b \u202e\ufeff\u00ad", ["\u200b", "\u202e", "\ufeff", "\u00ad"]),
     "blanks": (" \t\u2028\u3000\xa0 ", ["\t", "\u2028", "\u3000", "\xa0"]),
@@ -296,4 +296,4 @@ def test_an_unfinished_run_is_built_anew(
     (tmp_path / "out" / "esci.title_for_query.parquet").write_bytes(b"PAR1, broken off")
     if manifest is not None:
         (tmp_path / "out" / "esci.title_for_query.json").write_bytes(manifest)
-    assert command().differing(demo, beside="") == []
+    assert command("--sets", FEW).differing(demo, beside="") == []
