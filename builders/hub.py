@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import huggingface_hub
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xxhash
 from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # its client's own
+from rich.console import Console
+from rich.progress import track
 
 from builders.errors import ShopmixError
 from builders.source import Source
@@ -63,7 +67,8 @@ def _split_of(repo: str, name: str) -> str:
 
 def _kept(source: Source, commit: str, name: str) -> Path:
     """The columns in use of one file, from the cache or else the Hub."""
-    path = _cache() / source.repo.replace("/", "--") / commit / name
+    columns = xxhash.xxh3_64_hexdigest(" ".join(source.repo_columns).encode())[:8]
+    path = _cache() / source.repo.replace("/", "--") / f"{commit}-{columns}" / name
     if _whole(path):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,12 +83,22 @@ def _kept(source: Source, commit: str, name: str) -> Path:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with pq.ParquetWriter(temporary, schema) as writer:
-                for group in range(file.num_row_groups):
+                for group in _shown(file.num_row_groups, name):
                     writer.write_table(file.read_row_group(group, columns=columns))
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def _shown(groups: int, name: str) -> Iterable[int]:
+    """The numbers of a file's row groups, with a bar on a terminal and one line in a log."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        print(f"fetching {name}", flush=True)
+    return track(
+        range(groups), f"fetching {name}", console=console, disable=not console.is_terminal
+    )
 
 
 def _whole(path: Path) -> bool:

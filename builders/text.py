@@ -43,15 +43,14 @@ def clean(texts: pl.Series) -> pl.Series:
 
 def _mended(texts: pl.Series) -> pl.Series:
     """Entities may hold mark-up, and mark-up hide entities: as often as anything changes."""
-    texts = texts.str.replace_all(_INVISIBLE, "")
     for _ in range(_LAYERS):
         plain = pl.Series([html.unescape(text) for text in texts], dtype=pl.String)
-        plain = plain.str.replace_all(_BREAKS, " ").str.replace_all(_TAGS, "")
+        plain = plain.str.replace_all(_INVISIBLE, "").str.replace_all(_BREAKS, " ")
+        plain = plain.str.replace_all(_TAGS, "")
         if plain.equals(texts):
             break
         texts = plain
-    spaced = texts.str.replace_all(r"\s+", " ").str.replace_all(_INVISIBLE, "")
-    return spaced.str.strip_chars()
+    return texts.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def cut(text: str, chars: int) -> str:

@@ -64,6 +64,17 @@ def test_a_small_size_begins_a_large_one(demo: Path, tmp_path: Path) -> None:
         assert small.equals(large.head(20)), name
 
 
+def test_a_limit_uses_only_so_many_queries(tmp_path: Path) -> None:
+    name = "esci.relation_of_query_and_product"
+    seen = []
+    for limit in (5, 10):
+        build(tmp_path, limit=limit, sets=(name,))
+        keys = pl.read_parquet(tmp_path / f"{name}.parquet")["keys"].explode()
+        seen.append({key for key in keys if key.startswith("query:")})
+    assert 1 <= len(seen[0]) <= 5 < len(seen[1]) <= 10
+    assert seen[0] < seen[1]
+
+
 def test_another_seed_draws_another_set(demo: Path, tmp_path: Path) -> None:
     name = "esci.title_for_query"
     build(tmp_path, seed=1, size=20, sets=(name,))
