@@ -13,7 +13,7 @@ floor: what no build with polars goes below: a scan of the columns in use of jud
     samples back is timed but not counted, since no build needs it; its memory does count. Not in
     the floor: to clean, hash, choose, render and prove.
 rendering: all samples' prompts, from a column of fields to a column of prompts, set by set, the
-    engines by turns, the best of three rounds. shopmix: the builder's loop with its `Renderer`.
+    engines by turns, the best of three rounds. shopmix: the builder's loop, compiled.
     jinja2: the same loop with compiled jinja2 templates. map: `Dataset.map` of these templates in
     batches of 1,000, one process, caching off, no fingerprint to hash, other columns dropped; of
     four ways (lists or Arrow; result in memory or on disk) the fastest in total counts. Every
@@ -51,7 +51,7 @@ from builders.console import Reporter
 from builders.esci import BUILDER, SETS
 from builders.esci.tables import EXAMPLES, PRODUCTS
 from builders.manifest import ROW_GROUP, hash_file
-from builders.render import Renderer, jinja
+from builders.render import compiled, jinja
 
 FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
 IDLE = 3, 4  # of the times in /proc/stat: idle, and waiting for input or output
@@ -175,7 +175,8 @@ def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
     given = {name: [one[name] for one in fields] for name in sorted({*made.fields, "options"})}
     given["wording"] = [number[name] for name in stored["template"]]
     questions = pl.DataFrame(given).select(pl.struct(pl.exclude("wording")).alias("q"), "wording")
-    compiled = [jinja().from_string(wording.text) for wording in wordings]
+    ours = [compiled(wording) for wording in wordings]
+    theirs = [jinja().from_string(wording.text) for wording in wordings]
 
     def looped(render: Callable[[int, Mapping[str, Any]], str]) -> pl.DataFrame:
         found = []
@@ -184,9 +185,9 @@ def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
         return pl.DataFrame({"prompt": found})
 
     engines: dict[str, Callable[[], Any]] = {
-        "shopmix": partial(looped, Renderer(wordings)),
-        "jinja2": partial(looped, lambda wording, fields: compiled[wording].render(fields)),
-        **dict(_maps(given, compiled)),
+        "shopmix": partial(looped, lambda wording, fields: ours[wording](fields)),
+        "jinja2": partial(looped, lambda wording, fields: theirs[wording].render(fields)),
+        **dict(_maps(given, theirs)),
     }
     best = dict.fromkeys(engines, float("inf"))
     for _ in range(ROUNDS):

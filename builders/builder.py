@@ -19,7 +19,7 @@ import xxhash
 
 from builders.draw import Draw
 from builders.language import speaks
-from builders.render import Renderer, Wording, choose, load
+from builders.render import Wording, choose, compiled, load
 from builders.sample import (
     MAX_PROMPT_CHARS,
     SCHEMA,
@@ -118,7 +118,8 @@ class Builder(ABC):
         progress: called with (samples made, candidates rejected) while it goes on.
         """
         wordings = made.wordings()
-        renderer, columns = Renderer(wordings), _Columns()
+        render = [compiled(wording) for wording in wordings]
+        columns = _Columns()
         rejects: Counter[str] = Counter()
         seconds = {"draw": 0.0, "render": 0.0}
         accepted: list[pl.DataFrame] = []
@@ -133,7 +134,7 @@ class Builder(ABC):
             for i, question in enumerate(_rows(questions, wording, made.fields)):
                 if len(columns.id) == size:
                     break
-                if reason := _take(made, question, renderer, columns, self.source.name, seed):
+                if reason := _take(made, question, render, columns, self.source.name, seed):
                     rejects[reason] += 1
                 else:
                     taken.append(i)
@@ -211,7 +212,7 @@ def _rows(
 def _take(
     made: Set,
     question: Mapping[str, Any],
-    renderer: Renderer,
+    render: Sequence[Callable[[Mapping[str, Any]], str]],
     columns: _Columns,
     source: str,
     seed: int,
@@ -224,7 +225,7 @@ def _take(
     fields, weights = question["fields"], question["weights"]
     if made.task_type != "ranking" and max(weights) < 1:
         return "no right option that fits"
-    prompt = renderer(question["wording"], fields)
+    prompt = render[question["wording"]](fields)
     if len(prompt) > MAX_PROMPT_CHARS:
         return f"prompt longer than {MAX_PROMPT_CHARS} characters"
     if "{{" in prompt or "{%" in prompt or "}}" in prompt or "%}" in prompt:

@@ -85,7 +85,8 @@ class Reporter:
                     said = now
                     left = (size - made) * (now - start) / max(made, 1)
                     note = _note(made, rejected, start)
-                    self._line(f"{name}: {made:,} of {size:,}, {note}, about {left:.0f} s left")
+                    eta = f", about {left:.0f} s left" if made * 20 >= size else ""
+                    self._line(f"{name}: {made:,} of {size:,}, {note}{eta}")
 
             yield log
 

@@ -65,14 +65,15 @@ class Draw:
         `shares` (a column of weights, constant in a stratum) a stratum of weight 2 comes twice
         as often as one of weight 1. Either way a smaller limit gives a prefix.
         """
-        by: list[pl.Expr] = []
+        most = self.skip + self.limit
         rows = rows.with_columns(self.hash("first", pl.col(key)).alias("order"))
         if strata is not None:
-            turn = pl.col("order").rank("ordinal").over(strata)
-            by = [(turn / pl.col(shares) if shares else turn).cast(pl.Float64)]
-            rows = rows.with_columns(by[0].alias("_turn")).sort("_turn", "order").drop("_turn")
-        elif len(rows) > self.skip + self.limit:  # a partial sort of the few that are needed
-            rows = rows.bottom_k(self.skip + self.limit, by="order").sort("order")
+            parts = rows.partition_by(strata, maintain_order=True)
+            rows = pl.concat([_lowest(part, most).with_row_index("_turn", 1) for part in parts])
+            turn = pl.col("_turn") / (pl.col(shares) if shares else 1)
+            rows = rows.with_columns(turn).sort("_turn", "order").drop("_turn")
+        elif len(rows) > most:
+            rows = _lowest(rows, most)
         else:
             rows = rows.sort("order")
         rows = rows.slice(self.skip, self.limit)
@@ -111,3 +112,8 @@ class Draw:
         return pl.concat(
             [frame.select("key", "turn", *by, *columns) for frame in (ahead, wrapped)]
         ).sort("key", "turn")
+
+
+def _lowest(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows of the lowest `order`, sorted by it, without sorting the others."""
+    return rows.bottom_k(min(count, len(rows)), by="order").sort("order")

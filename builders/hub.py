@@ -67,8 +67,8 @@ def _split_of(repo: str, name: str) -> str:
 
 def _kept(source: Source, commit: str, name: str) -> Path:
     """The columns in use of one file, from the cache or else the Hub."""
-    columns = xxhash.xxh3_64_hexdigest(" ".join(source.repo_columns).encode())[:8]
-    path = _cache() / source.repo.replace("/", "--") / f"{commit}-{columns}" / name
+    layout = xxhash.xxh3_64_hexdigest(" ".join(source.repo_columns).encode())[:8]
+    path = _cache() / source.repo.replace("/", "--") / f"{commit}-{layout}" / name
     if _whole(path):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ def speaks(text: str, language: str) -> bool:
     """Whether a text of a shop is in `language` (en, es or ja)."""
     if language == "ja":
         return bool(_KANA.search(text)) or (bool(_FOREIGN.search(text)) and _detects(text, "ja"))
-    if len(_FOREIGN.findall(text)) > len(_LATIN.findall(text)):
+    foreign = 0 if text.isascii() else len(_FOREIGN.findall(text))
+    if foreign and foreign > len(_LATIN.findall(text)):
         return False
     tokens = text.lower().split()
     english = sum(token in ENGLISH for token in tokens)

@@ -23,7 +23,7 @@ from builders.errors import ShopmixError
 from builders.shortcuts import measure
 
 #: Packages whose version may change a sample.
-PACKAGES = ("polars", "polars-hash", "minijinja", "langdetect", "numpy")
+PACKAGES = ("polars", "polars-hash", "jinja2", "langdetect", "numpy")
 #: Rows of a row group; fixed, so that the bytes do not depend on threads.
 ROW_GROUP = 16_384
 

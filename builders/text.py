@@ -102,9 +102,9 @@ def overlap(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def jaccard(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    """Common words over all words of two word lists; 0 where both are empty."""
-    union = left.list.set_union(right).list.len()
+    """Common words over all words of two lists of distinct words; 0 where both are empty."""
     common = left.list.set_intersection(right).list.len()
+    union = left.list.len() + right.list.len() - common
     return pl.when(union > 0).then(common / union).otherwise(0.0)
 
 

@@ -356,11 +356,11 @@ def sibling_products(
     )
     return (
         found.join(t.products.select("product", "title"), on="product")
+        .with_columns(words(pl.col("title")).alias("other"))  # once: an expression is not shared
         .filter(
-            pl.col("product") != pl.col("own"),
-            jaccard(pl.col("words"), words(pl.col("title"))) < NEAR,
+            pl.col("product") != pl.col("own"), jaccard(pl.col("words"), pl.col("other")) < NEAR
         )
-        .drop("own", "words")
+        .drop("own", "words", "other")
         .sort("key", "priority", "hash")
         .drop("hash")
     )

@@ -78,11 +78,12 @@ def _product_choice(t: Tables, draw: Draw, title_alone: bool) -> pl.DataFrame:
     )
     anchors = anchors.join(right.select("key", pl.col("title").alias("said")), on="key", how="left")
     # a product that is nearly the right one by title is no honest distractor
-    near = found.join(t.products.select("product", "title"), on="product").join(
-        anchors.select("key", "said"), on="key"
+    near = found.join(t.products.select("product", "title"), on="product").with_columns(
+        words(pl.col("title")).alias("told")
     )
+    near = near.join(anchors.select("key", words(pl.col("said")).alias("right")), on="key")
     near = near.filter(
-        (pl.col("weight") == 1) | (jaccard(words(pl.col("title")), words(pl.col("said"))) < 0.8)
+        (pl.col("weight") == 1) | (jaccard(pl.col("told"), pl.col("right")) < 0.8)
     ).select(found.columns)
     candidates = products_as_options(t, near)
     short = lacking(anchors, candidates, CHOICES)

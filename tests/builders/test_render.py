@@ -1,4 +1,4 @@
-"""Wordings: what jinja2 means is what minijinja renders, on every file."""
+"""Wordings: what jinja2 means is what is rendered, on every file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builders.builder import Set
 from builders.draw import Draw
 from builders.errors import ShopmixError
 from builders.registry import builders
-from builders.render import Renderer, choose, jinja, load
+from builders.render import Wording, choose, compiled, jinja, load
 
 SETS = [made for builder in builders() for made in builder.sets]
 NASTY = [
@@ -38,11 +38,34 @@ def _fields(made: Set, description: str | None) -> dict[str, Any]:
 @pytest.mark.parametrize("description", ["Plain. <i>Text</i>", None])
 def test_both_engines_render_the_same_bytes(made: Set, description: str | None) -> None:
     wordings = made.wordings()
-    renderer, fields = Renderer(wordings), _fields(made, description)
-    for index, wording in enumerate(wordings):
+    fields = _fields(made, description)
+    for wording in wordings:
         meant = jinja().from_string(wording.text).render(fields)
-        assert renderer(index, fields) == meant, wording.path
+        assert compiled(wording)(fields) == meant, wording.path
         assert all(option in meant for option in fields["options"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{{ n }} {{ void }} {{ list }}",
+        "{% for a in list %}{% for b in list %}{{ loop.index0 }}{{ a }}{{ b }}{% endfor %}\n"
+        "{% endfor %}",
+        "{% for str in list %}{{ str }}{{ n }}{% endfor %}",
+        "{% if void %}no{% else %}{{ n }}{% endif %}",
+        "a\n  {% if n > 1 %}\nyes\n  {% endif %}\n{{ list|length }} \\ ' \" {# gone #}\n\n",
+    ],
+)
+def test_compiled_is_what_jinja2_means(text: str) -> None:
+    fields = {"n": 2, "void": None, "list": ["x", "{y}", "'"]}
+    assert compiled(Wording("a.j2", text))(fields) == jinja().from_string(text).render(fields)
+
+
+@pytest.mark.parametrize("text", ["{{ n|upper }}", "{% set a = 1 %}", "{{ n + 1 }}", "{{ f(n) }}"])
+def test_more_than_wordings_need_is_told(text: str) -> None:
+    with pytest.raises(ShopmixError, match=r"a\.j2: \w+ is more of Jinja"):
+        compiled(Wording("a.j2", text))
 
 
 @pytest.mark.parametrize("made", SETS, ids=lambda made: made.name)
