@@ -163,21 +163,19 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
 
 def _beside(exact: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """The exact matches that have the query's words but may still be beside it, by example_id."""
-    asked = pl.col("query_key")
-    named = pl.col("title").str.to_lowercase().str.extract(_NAMED)
-    accessory = named.str.extract(_ACCESSORY)
-    return (
-        exact.lazy()
-        .join(queries.lazy().select("query_id", "query_key"), on="query_id")
-        .join(products.lazy().select("product", "title"), on="product")
-        .with_columns(accessory.alias("accessory"))
-        .filter(
-            asked.str.contains(_UNTOLD)
-            | ~asked.str.contains(pl.col("accessory"), literal=True).fill_null(True)
-        )
-        .select("example_id")
-        .collect(engine="streaming")
+    untold = pl.col("query_key").str.contains(_UNTOLD).alias("untold")
+    title = pl.col("title").str.to_lowercase()
+    accessory = pl.col("title").str.extract(_NAMED).str.extract(_ACCESSORY)
+    named = pl.col("query_key").str.contains(accessory, literal=True).fill_null(True)
+    asked = queries.lazy().select("query_id", "query_key", untold)
+    known = exact.lazy().join(asked, on="query_id")
+    # most titles name no accessory anywhere, which is quick to see
+    shown = (
+        products.lazy().select("product", title).filter(pl.col("title").str.contains(_ACCESSORY))
     )
+    beside = known.join(shown, on="product").filter(~named)
+    both = [known.filter("untold").select("example_id"), beside.select("example_id")]
+    return pl.concat(both).unique().collect(engine="streaming")
 
 
 def place() -> pl.Expr:

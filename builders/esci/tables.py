@@ -204,7 +204,7 @@ def _clean_products(raw: pl.DataFrame, rejects: Counter[str]) -> pl.DataFrame:
         found = raw.sort("product", "hash").unique("product", keep="first", maintain_order=True)
     rejects["product listed twice"] += len(raw) - len(found)
     products = found.drop("hash").with_columns(clean(found["title"]))
-    named = ~squeezed(pl.col("title")).is_in(["nan", "none", "null"])  # pandas' missing values
+    named = ~pl.col("title").str.to_lowercase().is_in(["nan", "none", "null"])  # missing in pandas
     products = products.filter(named, pl.col("locale").is_in(list(LOCALES)))
     rejects["product without title or locale"] += len(found) - len(products)
     brands = products.select(pl.col("brand").unique()).drop_nulls()
