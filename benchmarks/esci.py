@@ -55,7 +55,7 @@ from builders.render import compiled, jinja
 
 FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
 IDLE = 3, 4  # of the times in /proc/stat: idle, and waiting for input or output
-PACKAGES = "polars polars-hash pyarrow minijinja jinja2 datasets".split()
+PACKAGES = "polars polars-hash pyarrow jinja2 datasets".split()
 USED = ("seconds", "cpu_seconds", "peak_rss_gb", "other_cores")
 ROUNDS, BATCH = 3, 1_000
 Found = dict[str, Any]
@@ -174,14 +174,14 @@ def _rendered(made: Set, samples: Path) -> tuple[int, dict[str, float]]:
     fields = [json.loads(text) for text in stored["fields"]]
     given = {name: [one[name] for one in fields] for name in sorted({*made.fields, "options"})}
     given["wording"] = [number[name] for name in stored["template"]]
-    questions = pl.DataFrame(given).select(pl.struct(pl.exclude("wording")).alias("q"), "wording")
+    questions = pl.DataFrame(given)
     ours = [compiled(wording) for wording in wordings]
     theirs = [jinja().from_string(wording.text) for wording in wordings]
 
     def looped(render: Callable[[int, Mapping[str, Any]], str]) -> pl.DataFrame:
         found = []
         for question in questions.iter_rows(named=True):
-            found.append(render(question["wording"], question["q"]))
+            found.append(render(question["wording"], question))
         return pl.DataFrame({"prompt": found})
 
     engines: dict[str, Callable[[], Any]] = {

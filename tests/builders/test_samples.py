@@ -31,6 +31,14 @@ def _samples(folder: Path, made: Set) -> list[dict[str, Any]]:
     return rows
 
 
+def _proven(made: Set, sample: dict[str, Any]) -> None:
+    said = {message["role"]: message["content"] for message in sample["messages"]}
+    assert list(said) == ["system", "user", "assistant"]
+    assert said["system"] == system_prompt(made.task_type)
+    truth, fields = sample["truth"], sample["fields"]
+    prove(made.task_type, made.metric, said["user"], said["assistant"], truth, fields)
+
+
 @EVERY_SET
 def test_the_demo_rows_feed_every_set(made: Set, demo: Path) -> None:
     samples = _samples(demo, made)
@@ -41,17 +49,7 @@ def test_the_demo_rows_feed_every_set(made: Set, demo: Path) -> None:
 @EVERY_SET
 def test_a_sample_proves_itself(made: Set, demo: Path) -> None:
     for sample in _samples(demo, made):
-        said = {message["role"]: message["content"] for message in sample["messages"]}
-        assert list(said) == ["system", "user", "assistant"]
-        assert said["system"] == system_prompt(made.task_type)
-        prove(
-            made.task_type,
-            made.metric,
-            said["user"],
-            said["assistant"],
-            sample["truth"],
-            sample["fields"],
-        )
+        _proven(made, sample)
 
 
 @EVERY_SET
@@ -180,12 +178,4 @@ def test_real_rows_feed_every_set(made: Set, real: Path) -> None:
     assert manifest["made"] >= (0 if made.name in THIN else 30)
     assert manifest["made"] == manifest["asked"] or manifest["rejects"]
     for sample in _samples(real, made):
-        said = {message["role"]: message["content"] for message in sample["messages"]}
-        prove(
-            made.task_type,
-            made.metric,
-            said["user"],
-            said["assistant"],
-            sample["truth"],
-            sample["fields"],
-        )
+        _proven(made, sample)
