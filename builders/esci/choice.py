@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from builders.draw import Draw
+from builders.draw import Draw, hashed
 from builders.esci.candidates import (
     judged,
     product_anchor,
@@ -98,9 +98,13 @@ def _with_details(t: Tables, made: pl.DataFrame, candidates: pl.DataFrame) -> pl
     Shown for some alone, a detail would tell the options apart by itself.
     """
     row = pl.format("products:{}:{}", "locale", "product_id").alias("row")
-    of_text = candidates.select(
-        "key", pl.col("text").alias("options"), pl.col("rows").list.last().alias("row")
-    ).unique(["key", "options"], keep="first", maintain_order=True)
+    shown_by = candidates.with_columns(pl.col("rows").list.last().alias("row"))
+    shown_by = shown_by.sort(
+        "key", "text", "priority", "reason", hashed(pl.col("row")), nulls_last=True
+    )  # of products of one title, the one that `compose` takes
+    of_text = shown_by.select("key", pl.col("text").alias("options"), "row").unique(
+        ["key", "options"], keep="first", maintain_order=True
+    )
     shown = (
         made.select("key", "options")
         .explode("options")
@@ -142,9 +146,8 @@ def _query_choice(
     t: Tables, draw: Draw, anchors: pl.DataFrame, text: str | None = None
 ) -> pl.DataFrame:
     found = judged(t, anchors, "product", RIGHT, {"E": 0})
-    if (
-        text
-    ):  # half of the words must stand in the text that is shown, not in the hidden title alone
+    if text:
+        # half of the words must stand in the text that is shown, not in the hidden title alone
         told = anchors.select("key", words(pl.col("said")).alias("told"))
         asked = t.queries.select("query_id", pl.col("words").alias("asked"))
         named = pl.col("asked").list.set_intersection("told").list.len()

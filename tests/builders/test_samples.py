@@ -151,6 +151,22 @@ def test_the_four_relations_are_balanced_as_far_as_the_data_allow(demo: Path) ->
     assert sum(counts.values()) == manifest["made"]
 
 
+def test_details_are_those_of_the_product_that_is_shown(demo: Path) -> None:
+    samples = _samples(demo, SETS["esci.product_for_query"])
+    products = open_source(BUILDER.source, "demo").tables["products"].collect().to_dicts()
+    brands = {
+        f"products:{p['product_locale']}:{p['product_id']}": p["product_brand"] for p in products
+    }
+    told = 0
+    for sample in samples:
+        own = {brands[ref] for ref in sample["source_rows"] if ref in brands}
+        for option in sample["fields"]["options"]:
+            if " | brand: " in option:
+                told += 1
+                assert option.split(" | brand: ")[1].split(" | ")[0] in own
+    assert told > 20
+
+
 def test_brands_are_seen_and_unseen(demo: Path) -> None:
     seen = [
         sample["fields"]["options"][sample["truth"]].lower() in sample["fields"]["title"].lower()
