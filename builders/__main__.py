@@ -1,28 +1,73 @@
-"""`python -m builders`: what can be built."""
+"""`python -m builders`: what can be built; `python -m builders all`: build it."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
-from builders.console import plain_console
+from builders.builder import Builder
+from builders.cli import arguments, build_all, run
+from builders.console import Reporter, plain_console, show_samples
+from builders.errors import ShopmixError
 from builders.registry import builders
 
 
-def main() -> None:
-    """Print every source with its sets."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Without arguments print every source with its sets; `all` builds all that can be built."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given:
+        _print_sets()
+    elif given[0] == "all":
+        _build(given[1:])
+    else:
+        raise ShopmixError(f"python -m builders {given[0]}: did you mean all, or nothing?")
+
+
+def _build(argv: Sequence[str]) -> None:
+    """Every source in turn. One that is not to be had is told, and does not stop the others."""
+    report, manifests, problems = Reporter(), [], []
+    settings = arguments(None, argv)
+    for builder in builders():
+        where = _where(builder, settings.source)
+        try:
+            one = settings.model_copy(update={"source": where})
+            manifests += build_all(builder, one, report)
+        except ShopmixError as error:
+            problems.append(f"{builder.source.name}: {error}")
+            report.note(problems[-1])
+    if not manifests:
+        raise ShopmixError(f"nothing was built: {'; '.join(problems)}")
+    report.summary(manifests, settings.out)
+    for problem in problems:
+        report.note(f"not built: {problem}")
+    if settings.show:
+        show_samples(settings.out, [one["set"] for one in manifests], settings.show)
+
+
+def _where(builder: Builder, source: str) -> str:
+    """A source's rows: of a folder, what is in the folder of its name."""
+    return source if source in ("hub", "demo") else str(Path(source) / builder.source.name)
+
+
+def _print_sets() -> None:
     console = plain_console()
     for builder in builders():
         source = builder.source
-        title = f"{source.name}: {source.repo} on the Hub, {source.license}"
+        title = f"{source.name}: {source.repo or 'not'} on the Hub, {source.license}"
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-        for column in ("set", "No.", "type", "size", "what is asked"):
+        for column in ("set", "No.", "type", "size", "what is asked", "waits for"):
             table.add_column(column, justify="right" if column in ("No.", "size") else "left")
         for made in builder.sets:
-            table.add_row(made.name, str(made.number), made.task_type, f"{made.size:,}", made.asks)
+            number = "" if made.number is None else str(made.number)
+            cells = (made.name, number, made.task_type, f"{made.size:,}", made.asks)
+            table.add_row(*cells, made.waits or "")
         console.print(table)
         console.print(f"python -m builders.{source.name} --source demo --out DIR\n")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -19,20 +20,26 @@ import xxhash
 
 from builders.draw import Draw
 from builders.language import speaks
-from builders.render import Wording, choose, compiled, load
+from builders.render import TEMPLATES, Wording, choose, compiled, load
 from builders.sample import (
+    MARKUP,
     MAX_PROMPT_CHARS,
     SCHEMA,
     ProofError,
+    answer_of,
     ideal_answer,
     prove,
     system_prompt,
     truth_of,
 )
-from builders.source import Rows, Source
+from builders.source import HERE, Rows, Source
 
 #: Tables of one source, whatever it holds.
 AnyTables = Any
+
+
+def _no_questions(tables: AnyTables, draw: Draw) -> pl.DataFrame:
+    raise ValueError(f"{draw.set} waits for answers of an LLM")
 
 
 @dataclass(frozen=True)
@@ -40,24 +47,34 @@ class Set:
     """One way to ask. `fields` are the columns that its questions have beside `options`.
 
     `make(tables, draw)` gives a frame of `draw.limit` questions in draw order, after the first
-    `draw.skip` (fewer where the source ends), as `builders.options.compose` returns it.
+    `draw.skip` (fewer where the source ends), as `builders.options.compose` returns it. Questions
+    without `options` (NER, generation, a rating) have a column `truth` instead. A column `metric`
+    overrides the set's.
+
+    number: in the paper. basis: where the truth comes from.
+    hints: list columns with a number for each option that a guesser could go by.
     `guessable` says why a shortcut of this set lies in the question itself, where one does.
+    `waits` says what the set waits for, where it cannot be made of the source alone.
     """
 
     name: str
-    number: int
+    number: int | None
     size: int
     task_type: str
     metric: str | None
     track: str | None
     asks: str
+    basis: str
     fields: frozenset[str]
-    make: Callable[[AnyTables, Draw], pl.DataFrame]
+    make: Callable[[AnyTables, Draw], pl.DataFrame] = _no_questions
+    options: bool = True
+    hints: tuple[str, ...] = ()
     guessable: str | None = None
+    waits: str | None = None
 
-    def wordings(self) -> list[Wording]:
-        """The set's templates, linted against what its questions provide."""
-        return load(self.name, self.fields | {"options"})
+    def wordings(self, root: Path = TEMPLATES) -> list[Wording]:
+        """The set's templates below `root`, linted against what its questions provide."""
+        return load(self.name, self.fields | ({"options"} if self.options else set()), root)
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,7 @@ class Built:
 
 
 #: What a question passes on to its sample.
-_ORIGIN = ("language", "rows", "split", "keys", "template")
+_ORIGIN = ("language", "rows", "split", "keys", "metric", "template")
 #: Faster than json.dumps, which makes an encoder for each call.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -87,19 +104,30 @@ class _Columns:
 
 
 class Builder(ABC):
-    """A source and its sets. A subclass says how to read the tables."""
+    """A source and its sets. A subclass says how to read the tables.
+
+    reasons: in words, the codes of wrong options. unit: what `limit` counts.
+    """
 
     source: ClassVar[Source]
     sets: ClassVar[tuple[Set, ...]]
     reasons: ClassVar[Mapping[str, str]]
-    #: What a set raises when the tables hold too little for it; reading goes on with more.
-    exhausted: ClassVar[type[Exception]]
+    unit: ClassVar[str]
+
+    @property
+    def templates(self) -> Path:
+        """The folder of the wordings: ours, or the one beside the code of another source."""
+        return TEMPLATES if self.source.home == HERE else self.source.home / "templates"
 
     @abstractmethod
     def read(
         self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
     ) -> AnyTables:
-        """The tables for sets of these sizes, with `factor` times what they will need at least."""
+        """The tables (with `revision` and `rejects`) for sets of these sizes.
+
+        What is too large for memory is kept for `factor` times what the sets need at least; a set
+        that runs out of it raises `builders.draw.Exhausted`, and is read for again with more.
+        """
 
     @abstractmethod
     def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -117,8 +145,9 @@ class Builder(ABC):
 
         progress: called with (samples made, candidates rejected) while it goes on.
         """
-        wordings = made.wordings()
-        names = (*sorted(made.fields), "options", "reasons")
+        wordings = made.wordings(self.templates)
+        listed = ("options", "reasons", *made.hints) if made.options else ()
+        names = (*sorted(made.fields), *listed)
         render = [compiled(wording) for wording in wordings]
         columns = _Columns()
         rejects: Counter[str] = Counter()
@@ -143,6 +172,8 @@ class Builder(ABC):
                     progress(len(columns.id), rejects.total())
             paths = {number: one.name for number, one in enumerate(wordings)}
             template = wording.replace_strict(paths, return_dtype=pl.String).alias("template")
+            if "metric" not in questions.columns:
+                questions = questions.with_columns(pl.lit(made.metric, pl.String).alias("metric"))
             accepted.append(questions.with_columns(template).select(*_ORIGIN)[taken])
             seconds["draw"] += drawn - start
             seconds["render"] += time.perf_counter() - drawn
@@ -171,7 +202,6 @@ class Builder(ABC):
         constants = {
             "set": made.name,
             "task_type": made.task_type,
-            "metric": made.metric,
             "track": made.track,
             "source": self.source.name,
             "source_revision": revision,
@@ -198,7 +228,8 @@ def _rows(
     questions: pl.DataFrame, wording: pl.Series, names: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """A flat dict for each question: a struct of its fields would take twice the time to read."""
-    about = ("key", "rows", "reject", "said", "language", "weights")
+    about = ["key", "rows", "reject", "said", "language"]
+    about += [name for name in ("weights", "truth", "metric") if name in questions.columns]
     yield from questions.select(*about, *names, wording.alias("wording")).iter_rows(named=True)
 
 
@@ -214,25 +245,32 @@ def _take(
     """Render and prove one question into the columns; or say why it is rejected."""
     if question["reject"]:
         return str(question["reject"])
-    if not speaks(question["said"], question["language"]):
+    if question["said"] is not None and not speaks(question["said"], question["language"]):
         return "text is not in the language of its locale"
-    fields, weights = {name: question[name] for name in names}, question["weights"]
-    if made.task_type != "ranking" and max(weights) < 1:
-        return "no right option that fits"
+    if made.options:
+        weights = question["weights"]
+        if made.task_type != "ranking" and max(weights) < 1:
+            return "no right option that fits"
+        answer, truth = ideal_answer(made.task_type, weights), truth_of(made.task_type, weights)
+    else:
+        truth = question["truth"]
+        answer = answer_of(made.task_type, truth)
+    fields = {name: question[name] for name in names}
     prompt = render[question["wording"]](fields)
     if len(prompt) > MAX_PROMPT_CHARS:
         return f"prompt longer than {MAX_PROMPT_CHARS} characters"
-    if "{{" in prompt or "{%" in prompt or "}}" in prompt or "%}" in prompt:
+    if MARKUP.search(prompt) or MARKUP.search(answer):
         return "text holds template mark-up"
-    answer, truth = ideal_answer(made.task_type, weights), truth_of(made.task_type, weights)
     try:
-        prove(made.task_type, made.metric, prompt, answer, truth, fields)
+        prove(
+            made.task_type, question.get("metric", made.metric), prompt, answer, truth, fields
+        )
     except ProofError as error:
         raise ProofError(f"set {made.name}, key {question['key']}: {error}") from None
     columns.id.append(sample_id(source, made.name, question["rows"], f"{seed}/{question['key']}"))
     columns.prompt.append(prompt)
     columns.answer.append(answer)
-    columns.truth.append(json.dumps(truth))
+    columns.truth.append(json.dumps(truth, ensure_ascii=False))
     columns.fields.append(_JSON(fields))
     return None
 

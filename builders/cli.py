@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from builders import manifest
 from builders.builder import Builder, Built, Set
 from builders.console import Reporter, show_samples
+from builders.draw import Exhausted
 from builders.errors import ShopmixError
 from builders.source import open_source
 
@@ -36,21 +37,38 @@ class Settings(BaseModel):
     show: int = Field(0, ge=0)
 
 
-def arguments(builder: Builder, argv: Sequence[str] | None) -> Settings:
-    """Settings from the command line. Raises `ShopmixError` on a value out of range."""
+def _source_help(builder: Builder | None) -> str:
+    if builder is None:
+        return "hub (default), demo, or a folder with a folder for each source, of its name"
+    source = builder.source
+    hub = f"{source.repo} on the Hub (default)" if source.repo else "not possible here"
+    divided = "{part}" in "".join(source.repo_files)
+    return (
+        f"where the rows are: hub{':PART,PART' if divided else ''}: {hub}; demo: the rows that "
+        f"ship with the package; or a folder with the files as published"
+    )
+
+
+def arguments(builder: Builder | None, argv: Sequence[str] | None) -> Settings:
+    """Settings from the command line, for one builder or (None) for all of them.
+
+    Raises `ShopmixError` on a value out of range.
+    """
+    name = builder.source.name if builder else "all"
     parser = argparse.ArgumentParser(
-        prog=f"python -m builders.{builder.source.name}",
-        description=f"Build training samples from {builder.source.name}.",
+        prog=f"python -m builders{'.' if builder else ' '}{name}",
+        description=f"Build training samples from {name if builder else 'all sources'}.",
     )
     parser.add_argument(
         "--source",
         default="hub",
         metavar="hub|demo|DIR",
-        help=f"where the rows are: {builder.source.repo} on the Hub (default), the rows "
-        f"that ship with the package, or a folder with the files as published",
+        help=_source_help(builder),
     )
-    parser.add_argument("--sets", default="", metavar="A,B", help="only these sets")
-    parser.add_argument("--limit", type=int, metavar="N", help="use only N of the source's queries")
+    if builder:
+        parser.add_argument("--sets", default="", metavar="A,B", help="only these sets")
+        what = f"use only N of the source's {builder.unit}"
+        parser.add_argument("--limit", type=int, metavar="N", help=what)
     parser.add_argument(
         "--size", type=int, metavar="N", help="samples a set (default: the paper's sizes)"
     )
@@ -60,7 +78,7 @@ def arguments(builder: Builder, argv: Sequence[str] | None) -> Settings:
         "--show", type=int, default=0, metavar="N", help="print N samples of each set"
     )
     given = vars(parser.parse_args(argv))
-    given["sets"] = tuple(name.strip() for name in given["sets"].split(",") if name.strip())
+    given["sets"] = tuple(filter(None, map(str.strip, given.get("sets", "").split(","))))
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -69,7 +87,10 @@ def arguments(builder: Builder, argv: Sequence[str] | None) -> Settings:
 
 
 def select(builder: Builder, names: Sequence[str]) -> list[Set]:
-    """The sets of these names (`esci.` may be left out); all where none is given."""
+    """The sets of these names (`esci.` may be left out); all that can be built where none is given.
+
+    Raises `ShopmixError` for a name that is no set, or is one that waits for something.
+    """
     known = {made.name: made for made in builder.sets}
     prefix = f"{builder.source.name}."
     chosen = []
@@ -80,8 +101,10 @@ def select(builder: Builder, names: Sequence[str]) -> list[Set]:
             raise ShopmixError(
                 f"no set {name!r}: did you mean {near[0]}? (python -m builders lists all)"
             )
+        if reason := known[full].waits:
+            raise ShopmixError(f"set {full} waits for {reason}")
         chosen.append(known[full])
-    return list(dict.fromkeys(chosen)) or list(builder.sets)
+    return list(dict.fromkeys(chosen)) or [made for made in builder.sets if not made.waits]
 
 
 def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[dict[str, Any]]:
@@ -90,6 +113,9 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
     _prepare(settings.out)
     rows = open_source(builder.source, settings.source)
     sizes = {made.name: settings.size or made.size for made in sets}
+    for made in builder.sets:
+        if made.waits and not settings.sets:
+            report.note(f"{made.name}: waits for {made.waits}")
     factor = FACTOR
 
     def read() -> Any:
@@ -114,7 +140,7 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
             try:
                 built = _built(builder, made, tables, settings.seed, size, report)
                 break
-            except builder.exhausted:
+            except Exhausted:
                 factor *= 4
                 tables = read()
         start = time.perf_counter()

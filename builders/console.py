@@ -43,17 +43,18 @@ class Reporter:
 
     def reading(self, where: str) -> None:
         """Say that reading begins."""
-        self._line(f"reading {where}")
+        self.note(f"reading {where}")
 
     def unchanged(self, manifest: Mapping[str, Any]) -> None:
         """Say that a set needs no building."""
-        self._line(f"{manifest['set']}: unchanged, {manifest['made']:,} samples")
+        self.note(f"{manifest['set']}: unchanged, {manifest['made']:,} samples")
 
     def done(self, manifest: Mapping[str, Any]) -> None:
         """Say that a set is written."""
-        self._line(f"{manifest['set']}: {manifest['made']:,} of {manifest['asked']:,} samples")
+        self.note(f"{manifest['set']}: {manifest['made']:,} of {manifest['asked']:,} samples")
 
-    def _line(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Say something, with the time since the start."""
         self.console.print(Text(f"[{time.perf_counter() - self._start:6.1f} s] {text}"))
 
     @contextmanager
@@ -86,21 +87,23 @@ class Reporter:
                     left = (size - made) * (now - start) / max(made, 1)
                     note = _note(made, rejected, start)
                     eta = f", about {left:.0f} s left" if made * 20 >= size else ""
-                    self._line(f"{name}: {made:,} of {size:,}, {note}{eta}")
+                    self.note(f"{name}: {made:,} of {size:,}, {note}{eta}")
 
             yield log
 
     def summary(self, manifests: Sequence[Mapping[str, Any]], out: Path) -> None:
         """The closing tables."""
-        self.console.print(_counts(manifests))
+        sources = dict.fromkeys(one["source"] for one in manifests)
+        for source in sources:
+            self.console.print(_counts([one for one in manifests if one["source"] == source]))
         if any(one["shortcuts"] for one in manifests):
             self.console.print(_shortcuts(manifests))
             for one in manifests:
-                if one["guessable"] and any(_suspicious(one, name) for name in GUESSERS):
-                    self._line(f"{one['set']}: {one['guessable']}")
+                if one["guessable"] and any(_suspicious(one, name) for name in one["shortcuts"]):
+                    self.note(f"{one['set']}: {one['guessable']}")
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
         total = sum(one["made"] for one in manifests)
-        self._line(f"{total:,} samples of {len(manifests)} sets in {out} ({stages})")
+        self.note(f"{total:,} samples of {len(manifests)} sets in {out} ({stages})")
 
 
 def _note(made: int, rejected: int, start: float) -> str:
@@ -137,14 +140,20 @@ def _counts(manifests: Sequence[Mapping[str, Any]]) -> Table:
 
 def _shortcuts(manifests: Sequence[Mapping[str, Any]]) -> Table:
     title = f"Shortcuts: mean score of guessers (! {MARGIN * 100:.0f} points or more above chance)"
-    table = _table(title, "set", "chance", *(name.replace("_", " ") for name in GUESSERS))
+    names = dict.fromkeys(["chance", *GUESSERS])
+    for one in manifests:  # some sets have hints of their own
+        names |= dict.fromkeys(one["shortcuts"])
+    table = _table(title, "set", *(name.replace("_", " ") for name in names))
     for one in manifests:
         found = one["shortcuts"]
         if found:
             cells = [
-                f"{found[name]:.3f}{'!' if _suspicious(one, name) else ' '}" for name in GUESSERS
+                f"{found[name]:.3f}{'!' if _suspicious(one, name) else ' '}"
+                if name in found
+                else ""
+                for name in names
             ]
-            table.add_row(one["set"], f"{found['chance']:.3f}", *cells)
+            table.add_row(one["set"], *cells)
     return table
 
 
@@ -170,8 +179,10 @@ def rendered(name: str, sample: Mapping[str, Any]) -> str:
     """A sample as a person reads it: prompt, answer, and what is right."""
     content = {message["role"]: message["content"] for message in sample["messages"]}
     lines = [f"=== {name} {sample['id']}", content["user"], f">>> {content['assistant']}"]
-    truth, options = json.loads(sample["truth"]), json.loads(sample["fields"]).get("options", [])
-    if sample["task_type"] == "multiple-choice":
+    truth, options = json.loads(sample["truth"]), json.loads(sample["fields"]).get("options")
+    if options is None:
+        lines.append(f"right: {truth}")
+    elif sample["task_type"] == "multiple-choice":
         lines.append(f"right: {options[truth]}")
     elif sample["task_type"] == "retrieval":
         lines += [f"right: {options[number - 1]}" for number in truth]

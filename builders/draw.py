@@ -32,6 +32,10 @@ def ring(key: pl.Expr) -> pl.Expr:
     return hashed(key, seed=1)
 
 
+class Exhausted(Exception):
+    """A draw needs more of the source than was kept in memory; it is to be read anew, for more."""
+
+
 @dataclass(frozen=True)
 class Draw:
     """The choices of one set under one seed: `limit` anchors, after the first `skip`.

@@ -1,15 +1,17 @@
-"""Rows from the Hugging Face Hub: a pinned data set, only the columns in use, kept on disk.
+"""Rows from the Hugging Face Hub: a pinned data set, only what is in use of it, kept on disk.
 
-Column chunks are read by HTTP ranges through the official client, which honours HF_ENDPOINT and
-the user's token, and kept in the cache under the commit that the revision resolved to.
+All goes through the official client, which honours HF_ENDPOINT and the user's token. Of parquet
+files only the columns in use are read, by HTTP ranges, and kept in our cache under the commit that
+the revision resolved to; files of other formats are kept whole, in the client's own cache.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import huggingface_hub
@@ -25,50 +27,92 @@ from builders.errors import ShopmixError
 from builders.source import Source
 
 #: `data/train-00000-of-00004.parquet` and `train/0000.parquet` both are of the split train.
-_SPLIT = re.compile(r"(?:^|/)(train|test|validation)\b")
+_SPLIT = re.compile(r"(?:^|/)(auxiliary_train|train|test|validation|dev)\b")
 _HINT = (
     "give a folder with the published files (--source DIR) or try the built-in rows (--source demo)"
 )
 
 
-def download(source: Source) -> tuple[dict[str, pl.LazyFrame], str]:
-    """The data set's tables by split, and the commit they are of.
+def download(source: Source, parts: Sequence[str]) -> tuple[dict[str, pl.LazyFrame], str]:
+    """The data set's parquet tables by split, and the commit they are of.
 
     Raises `ShopmixError` where the Hub cannot be reached or lacks the data set or a column.
     """
-    what = source.repo
+    what = _named(source, parts)
     try:
-        info = huggingface_hub.HfApi().dataset_info(
-            source.repo,
-            revision=source.repo_revision,
-            timeout=huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT,  # else it waits for ever
-        )
-        commit, listed = info.sha or "", [one.rfilename for one in info.siblings or []]
-        files = sorted(name for name in listed if name.endswith(".parquet"))
-        if not files:
-            raise ShopmixError(f"{source.repo}@{commit}: no parquet files; {_HINT}")
+        commit, files = _listed(source, parts)
         splits = defaultdict(list)
         for name in files:
             what = f"{source.repo}/{name}"
-            splits[_split_of(source.repo, name)].append(_kept(source, commit, name))
+            splits[_split_of(what, name)].append(_kept(source, commit, name))
     except (HTTPError, OSError, ValueError, pa.ArrowException) as error:
-        said = " ".join(" ".join(str(error).split("\n")[:3]).split()).rstrip(".")
-        hub = huggingface_hub.constants.ENDPOINT
-        raise ShopmixError(f"{what} cannot be read from {hub} ({said}): {_HINT}") from None
+        raise _failed(what, error) from None
     return {split: pl.scan_parquet(paths) for split, paths in sorted(splits.items())}, commit
 
 
-def _split_of(repo: str, name: str) -> str:
+def snapshot(source: Source, parts: Sequence[str]) -> tuple[Path, str]:
+    """A folder with the data set's files as published, and the commit they are of.
+
+    parts: which of its parts (categories) are wanted, where it has parts.
+    Raises `ShopmixError` as `download` does.
+    """
+    what = _named(source, parts)
+    try:
+        commit, files = _listed(source, parts)
+        folder = huggingface_hub.snapshot_download(
+            what, repo_type="dataset", revision=commit, allow_patterns=files
+        )
+    except (HTTPError, OSError, ValueError) as error:
+        raise _failed(what, error) from None
+    return Path(folder), commit
+
+
+def _named(source: Source, parts: Sequence[str]) -> str:
+    if source.repo is None:
+        raise ShopmixError(f"{source.name} is not on the Hub: {source.obtain}; {_HINT}")
+    divided = "{part}" in "".join(source.repo_files)
+    if divided and not parts:
+        raise ShopmixError(f"{source.name} is too large to be fetched whole: {source.obtain}")
+    if parts and not divided:
+        raise ShopmixError(f"{source.name} has no parts to choose from: take --source hub")
+    return source.repo
+
+
+def _listed(source: Source, parts: Sequence[str]) -> tuple[str, list[str]]:
+    """The commit that the revision is now, and the names of the files wanted, sorted."""
+    info = huggingface_hub.HfApi().dataset_info(
+        _named(source, parts),
+        revision=source.repo_revision,
+        timeout=huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT,  # else it waits for ever
+    )
+    commit, listed = info.sha or "", [one.rfilename for one in info.siblings or []]
+    wanted = [p.replace("{part}", part) for part in parts or [""] for p in source.repo_files]
+    files: set[str] = set()
+    for pattern in wanted:
+        found = fnmatch.filter(listed, pattern)
+        if not found:
+            raise ShopmixError(f"{source.repo}@{commit}: no file {pattern}; {_HINT}")
+        files.update(found)
+    return commit, sorted(files)
+
+
+def _failed(what: str, error: Exception) -> ShopmixError:
+    said = " ".join(" ".join(str(error).split("\n")[:3]).split()).rstrip(".")
+    hub = huggingface_hub.constants.ENDPOINT
+    return ShopmixError(f"{what} cannot be read from {hub} ({said}): {_HINT}")
+
+
+def _split_of(what: str, name: str) -> str:
     found = _SPLIT.search(name)
     if found is None:
-        raise ShopmixError(f"{repo}: {name} does not say which split it is of; {_HINT}")
+        raise ShopmixError(f"{what} does not say which split it is of; {_HINT}")
     return found.group(1)
 
 
 def _kept(source: Source, commit: str, name: str) -> Path:
     """The columns in use of one file, from the cache or else the Hub."""
     layout = xxhash.xxh3_64_hexdigest(" ".join(source.repo_columns).encode())[:8]
-    path = _cache() / source.repo.replace("/", "--") / f"{commit}-{layout}" / name
+    path = _cache() / str(source.repo).replace("/", "--") / f"{commit}-{layout}" / name
     if _whole(path):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ samples and carries their hash, so samples without a matching manifest are not f
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import tempfile
@@ -20,6 +21,7 @@ import xxhash
 
 from builders.builder import Builder, Built, Set
 from builders.errors import ShopmixError
+from builders.registry import SOURCES
 from builders.shortcuts import measure
 
 #: Packages whose version may change a sample.
@@ -39,21 +41,22 @@ def fingerprint(
         "seed": seed,
         "limit": limit,
         "asked": size,
-        "templates": [wording.name for wording in made.wordings()],
-        "code": code_hash(type(builder).__module__),
+        "templates": [wording.name for wording in made.wordings(builder.templates)],
+        "code": code_hash(type(builder)),
         "packages": {name: version(name) for name in PACKAGES},
     }
 
 
 @cache
-def code_hash(module: str) -> str:
+def code_hash(builder: type[Builder]) -> str:
     """Hash of the modules that make samples: the builder's own, and those all builders share."""
-    root = Path(__file__).parent
-    own = root / module.split(".")[1]
-    files = sorted([*root.glob("*.py"), *(own.rglob("*.py") if own.is_dir() else [])])
+    root, own = Path(__file__).parent, Path(inspect.getfile(builder))
+    mine = own.parent.rglob("*.py") if own.name == "__init__.py" else [own]
+    shared = [file for file in root.glob("*.py") if file.stem not in SOURCES]
     digest = xxhash.xxh3_128()
-    for file in files:
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in sorted({*shared, *mine}, key=lambda path: (path.parent.name, path.name)):
+        name = f"{file.parent.name}/{file.name}"
+        digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -66,6 +69,7 @@ def describe(made: Set, built: Built, source_rejects: Mapping[str, int]) -> dict
     return {
         "number": made.number,
         "asks": made.asks,
+        "basis": made.basis,
         "task_type": made.task_type,
         "metric": made.metric,
         "track": made.track,
@@ -78,7 +82,7 @@ def describe(made: Set, built: Built, source_rejects: Mapping[str, int]) -> dict
         "wordings": _counts(samples["template"]),
         "answers": _counts(samples["truth"]) if made.task_type == "multiple-choice" else {},
         "right_options": _right_options(samples) if made.task_type == "multiple-choice" else {},
-        "shortcuts": measure(samples),
+        "shortcuts": measure(samples, made.hints),
         "guessable": made.guessable,
     }
 
@@ -95,9 +99,10 @@ def _counts(column: pl.Series) -> dict[str, int]:
 def _right_options(samples: pl.DataFrame) -> dict[str, int]:
     """How often each option is right, for sets whose options are always the same few."""
     right = [
-        json.loads(f)["options"][int(t)] for f, t in samples.select("fields", "truth").iter_rows()
+        (json.loads(f).get("options") or range(10))[int(t)]
+        for f, t in samples.select("fields", "truth").iter_rows()
     ]
-    return _counts(pl.Series("right", right)) if 0 < len(set(right)) <= 10 else {}
+    return _counts(pl.Series("right", map(str, right))) if 0 < len(set(right)) <= 10 else {}
 
 
 def read(folder: Path, name: str) -> dict[str, Any] | None:

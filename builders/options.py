@@ -33,22 +33,27 @@ def compose(
     candidates: pl.DataFrame,
     count: int | str,
     least: int | None = None,
+    chars: int = MAX_OPTION_CHARS,
+    ordered: bool = False,
 ) -> pl.DataFrame:
     """Give each anchor its options.
 
     anchors: `key`, `order`, `language`, `said`, `split`, `rows`, `keys`, field columns, and
     `unfit` (null, or why to reject it) where the set has a say.
-    candidates: columns of `CANDIDATE`.
+    candidates: columns of `CANDIDATE`; any further ones become lists of the anchors.
     count: how many options, a number or the name of an anchors' column; an anchor that finds
     fewer than `least` (default: count) is rejected as "too few options".
+    chars: longer texts are no options. ordered: options stay by priority, not shuffled.
     Returns the anchors in order, with `options`, `weights`, `reasons` (lists, as shown), `rows`
     and `keys` extended by the options', and `reject` (null, or why not).
     """
     number = pl.col(count) if isinstance(count, str) else pl.lit(count)
     wanted = anchors.select("key", "order", number.alias("_count"))
+    own = ["priority", "_hash"] if ordered else ["_hash"]
+    more = [name for name in candidates.columns if name not in CANDIDATE]
     shown = (
-        candidates.select(*CANDIDATE)
-        .filter(pl.col("text").str.len_chars().is_between(1, MAX_OPTION_CHARS))
+        candidates.select(*CANDIDATE, *more)
+        .filter(pl.col("text").str.len_chars().is_between(1, chars))
         .join(wanted, on="key")
         .with_columns(
             squeezed(pl.col("text")).alias("_same"),
@@ -59,9 +64,10 @@ def compose(
         .unique(["order", "_same"], keep="first", maintain_order=True)
         .filter(pl.int_range(pl.len()).over("order") < pl.col("_count"))
         .with_columns(draw.hash("shuffle", pl.col("key"), pl.col("text")).alias("_hash"))
-        .sort("order", "_hash")
+        .sort("order", *own)
         .group_by("key", maintain_order=True)
         .agg(
+            *more,
             pl.col("text").alias("options"),
             pl.col("weight").alias("weights"),
             pl.col("reason").alias("reasons"),

@@ -9,7 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from builders.shopbench import RETRIEVED, TASK_WORDS, parse, score
+from builders.shopbench import (
+    CHOICE,
+    ENTITIES,
+    FIND,
+    RANK,
+    RETRIEVED,
+    TASK_WORDS,
+    parse,
+    score,
+)
 
 #: Columns of a sample, in order. `truth` and `fields` hold JSON.
 SCHEMA: dict[str, pl.DataType] = {
@@ -40,8 +49,12 @@ MAX_CHOICES = 10
 #: A perfect score may miss 1 by this much in floating point.
 TOLERANCE = 1e-9
 
+#: What a template's mark-up looks like.
+MARKUP = re.compile(r"\{\{|\}\}|\{%|%\}")
+#: How a type is scored whose answer is proven by a metric.
+METRIC_OF = dict([CHOICE, RANK, FIND, ENTITIES])
 _FLAWS = (
-    (re.compile(r"\{\{|\}\}|\{%|%\}"), "unrendered markup"),
+    (MARKUP, "unrendered markup"),
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"), "control character"),
 )
 
@@ -78,6 +91,11 @@ def truth_of(task_type: str, weights: Sequence[float]) -> int | list[int] | list
     return list(weights)
 
 
+def answer_of(task_type: str, truth: Any) -> str:
+    """The best answer to a question without options: entities with commas, a text, or a digit."""
+    return ", ".join(truth) if task_type == "named_entity_recognition" else str(truth)
+
+
 def prove(
     task_type: str,
     metric: str | None,
@@ -88,7 +106,8 @@ def prove(
 ) -> None:
     """Send a sample's answer through ShopBench's parser and metric; raise `ProofError` on a flaw.
 
-    Generation must come back equal to its truth, everything else must score 1.
+    Generation must come back equal to its truth, everything else must score 1 by the metric, or
+    where there is none (general knowledge has no place in ShopBench) by its task type's usual one.
     """
     for pattern, flaw in _FLAWS:
         if match := pattern.search(prompt) or pattern.search(answer):
@@ -100,17 +119,23 @@ def prove(
     if task_type == "generation":
         if parsed != truth:
             raise ProofError(f"the answer reads {parsed!r}, the truth is {truth!r}")
-    elif metric is None or score(metric, parsed, truth) < 1 - TOLERANCE:
+    elif score(metric or METRIC_OF[task_type], parsed, truth) < 1 - TOLERANCE:
         raise ProofError(f"the answer {answer!r} does not score 1 by {metric} against {truth!r}")
 
 
 def _check_options(task_type: str, truth: Any, fields: Mapping[str, Any]) -> None:
     if task_type == "named_entity_recognition":
         material = " ".join(value for value in fields.values() if isinstance(value, str)).lower()
+        if not truth or not all(entity.strip() for entity in truth):
+            raise ProofError(f"no entity, or an empty one, in {truth}")
         if missing := [entity for entity in truth if entity.lower() not in material]:
             raise ProofError(f"entity {missing[0]!r} is not in the text")
         return
     if task_type == "generation":
+        return
+    if task_type == "multiple-choice" and "options" not in fields:
+        if truth not in range(MAX_CHOICES):
+            raise ProofError(f"truth {truth} is not a digit")
         return
     options = fields["options"]
     if not all(option and option.strip() for option in options):

@@ -37,6 +37,14 @@ Track = Literal[
 Answer = int | list[int] | list[str] | str
 Truth = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
 
+#: The tracks by their skill.
+CONCEPTS, REASONING, BEHAVIOR, LINGUAL = get_args(Track)
+#: A kind of question: its type and how most of its tasks are scored.
+CHOICE = ("multiple-choice", "accuracy")
+RANK = ("ranking", "ndcg")
+FIND = ("retrieval", "hit rate@3")
+ENTITIES = ("named_entity_recognition", "micro f1")
+
 TASK_TYPES: tuple[str, ...] = get_args(TaskType)
 METRICS: tuple[str, ...] = get_args(Metric)
 

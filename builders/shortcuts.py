@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from builders.draw import hashed
-from builders.sample import ideal_answer
+from builders.sample import METRIC_OF, ideal_answer
 from builders.shopbench import RETRIEVED, parse, score
 from builders.text import words
 
@@ -43,30 +43,28 @@ class _Asked:
     truths: list[Any]
     start: Floats
     texts: pl.DataFrame
+    hints: dict[str, Floats]
 
 
-def measure(samples: pl.DataFrame) -> dict[str, float]:
-    """Mean score of chance and of each guesser; empty for sets without options."""
-    if samples.is_empty() or samples["task_type"][0] not in (
-        "multiple-choice",
-        "ranking",
-        "retrieval",
-    ):
+def measure(samples: pl.DataFrame, hints: Sequence[str] = ()) -> dict[str, float]:
+    """Mean score of chance, of each guesser, and of going by each of the `hints` (fields with a
+    number for each option); empty for sets without options."""
+    if samples.is_empty() or "options" not in json.loads(samples["fields"][0]):
         return {}
-    asked = _read(samples.head(MEASURED))
+    asked = _read(samples.head(MEASURED), hints)
     found = {"chance": _chance(asked)}
     for name in GUESSERS:
         found[name] = _scored(asked, _RATES[name](asked))
+    for name, rates in asked.hints.items():
+        found[name] = _scored(asked, rates)
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _read(samples: pl.DataFrame) -> _Asked:
+def _read(samples: pl.DataFrame, hints: Sequence[str]) -> _Asked:
     fields = [json.loads(text) for text in samples["fields"]]
-    rows = []
+    rows, beside = [], {"options", "reasons", *hints}
     for question, content in enumerate(fields):
-        told = [
-            value for key, value in content.items() if key not in ("options", "reasons") and value
-        ]
+        told = [value for key, value in content.items() if key not in beside and value]
         asked = " ".join(" ".join(part) if isinstance(part, list) else part for part in told)
         for option in content["options"]:
             # pairs carry their own question: "query: ... | product: ..."
@@ -74,12 +72,14 @@ def _read(samples: pl.DataFrame) -> _Asked:
             rows.append((question, own, rest, option))
     texts = pl.DataFrame(rows, schema=["question", "asked", "option", "text"], orient="row")
     counts = [len(content["options"]) for content in fields]
+    task_type = samples["task_type"][0]
     return _Asked(
-        samples["task_type"][0],
-        samples["metric"][0],
+        task_type,
+        samples["metric"][0] or METRIC_OF[task_type],
         [json.loads(text) for text in samples["truth"]],
         np.concatenate([[0], np.cumsum(counts)]),
         texts,
+        {name: np.concatenate([content[name] for content in fields]) for name in hints},
     )
 
 

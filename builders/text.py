@@ -53,6 +53,14 @@ def _mended(texts: pl.Series) -> pl.Series:
     return texts.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
+def tidy(texts: pl.Series) -> pl.Series:
+    """A column of str without control characters and outer blanks; lines, mark-up and inner
+    blanks stay, for texts in which they mean something. Empty texts become null."""
+    found = texts.str.replace_all(r"\r\n?|[\x0b\x0c\x1c-\x1f\x{85}\x{2028}\x{2029}]", "\n")
+    found = found.str.replace_all(_INVISIBLE, "").str.strip_chars()
+    return pl.select(pl.when(found != "").then(found)).to_series().rename(texts.name)
+
+
 def cut(text: str, chars: int) -> str:
     """The first sentences of a text that fit into `chars` characters.
 

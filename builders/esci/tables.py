@@ -19,7 +19,15 @@ from builders.draw import Draw, hashed, ring
 from builders.errors import ShopmixError
 from builders.esci.judgements import judgements, place, product_splits
 from builders.language import LOCALES
-from builders.source import Rows, Source, Table, content_revision, row_hash, unreadable
+from builders.source import (
+    Rows,
+    Source,
+    Table,
+    content_revision,
+    find_rows,
+    row_hash,
+    unreadable,
+)
 from builders.text import clean, squeezed
 
 #: Less text than this says too little of a product.
@@ -68,7 +76,6 @@ SOURCE = Source(
     name="esci",
     license="Apache-2.0",
     repo="tasksource/esci",
-    repo_revision="main",
     repo_columns=tuple(dict.fromkeys([*EXAMPLES.columns, *PRODUCTS.columns])),
     tables={"examples": EXAMPLES, "products": PRODUCTS},
     adapt=_adapt,
@@ -98,10 +105,6 @@ class Tables:
     known: pl.DataFrame
     revision: str
     rejects: Mapping[str, int]
-
-
-class Exhausted(Exception):
-    """A set needs the texts of more products than were kept."""
 
 
 def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], factor: int) -> Tables:
@@ -223,18 +226,10 @@ def _clean_products(raw: pl.DataFrame, rejects: Counter[str]) -> pl.DataFrame:
 
 def lookup(rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The published rows of samples' `source_rows`: judgements, products, and queries."""
+    queries = rows.tables["examples"].select("query_id", "query", "product_locale", "split")
     names = {
         "examples": pl.format("examples:{}", "example_id"),
         "queries": pl.format("queries:{}", "query_id"),
         "products": pl.format("products:{}:{}", "product_locale", "product_id"),
     }
-    found: dict[str, dict[str, Any]] = {}
-    for kind, name in names.items():
-        table = rows.tables["products" if kind == "products" else "examples"]
-        if kind == "queries":
-            table = table.select("query_id", "query", "product_locale", "split")
-        wanted = [ref for ref in refs if ref.startswith(f"{kind}:")]
-        got = table.with_columns(name.alias("ref")).filter(pl.col("ref").is_in(wanted)).collect()
-        for row in got.unique("ref", keep="any").to_dicts():
-            found[row.pop("ref")] = row
-    return found
+    return find_rows({**rows.tables, "queries": queries}, names, refs)

@@ -6,9 +6,9 @@ import re
 
 import polars as pl
 
-from builders.draw import Draw
+from builders.draw import Draw, Exhausted
 from builders.esci.candidates import product_anchor
-from builders.esci.tables import MIN_TEXT_CHARS, Exhausted, Tables
+from builders.esci.tables import MIN_TEXT_CHARS, Tables
 from builders.language import LOCALES
 from builders.text import clean, cut
 

@@ -32,7 +32,7 @@ from builders.source import open_source
 from tests.conftest import samples_of
 from tests.hub_server import HubServer, serving
 
-REPO = BUILDER.source.repo
+REPO = str(BUILDER.source.repo)
 ONE = ("--sets", "title_for_query", "--size", "5")
 #: Between its attempts the client sleeps, 23 seconds in all.
 IMPATIENT = """
@@ -271,7 +271,7 @@ def test_offline_is_an_error(hub: HubServer, tmp_path: Path) -> None:
     [
         ("data/train-0.parquet", b"<html>not parquet</html>", "train-0.parquet"),
         ("data/rows-0.parquet", b"", "rows-0.parquet does not say which split"),
-        ("README.md", b"nothing else", "no parquet files"),
+        ("README.md", b"nothing else", "no file *.parquet"),
     ],
 )
 def test_an_unusable_data_set_is_an_error(
