@@ -262,9 +262,7 @@ def _take(
     if MARKUP.search(prompt) or MARKUP.search(answer):
         return "text holds template mark-up"
     try:
-        prove(
-            made.task_type, question.get("metric", made.metric), prompt, answer, truth, fields
-        )
+        prove(made.task_type, question.get("metric", made.metric), prompt, answer, truth, fields)
     except ProofError as error:
         raise ProofError(f"set {made.name}, key {question['key']}: {error}") from None
     columns.id.append(sample_id(source, made.name, question["rows"], f"{seed}/{question['key']}"))

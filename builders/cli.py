@@ -7,6 +7,7 @@ import difflib
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -111,7 +112,7 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
     """Build the sets that are asked for into `settings.out`; returns their manifests."""
     sets = select(builder, settings.sets)
     _prepare(settings.out)
-    rows = open_source(builder.source, settings.source)
+    rows = replace(open_source(builder.source, settings.source), watch=report.watching)
     sizes = {made.name: settings.size or made.size for made in sets}
     for made in builder.sets:
         if made.waits and not settings.sets:
@@ -156,7 +157,7 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
 def _built(
     builder: Builder, made: Set, tables: Any, seed: int, size: int, report: Reporter
 ) -> Built:
-    with report.building(made.name, size) as progress:
+    with report.watching(made.name, size, "samples") as progress:
         built = builder.build(made, tables, seed, size, progress)
     for stage, seconds in built.seconds.items():
         report.spent(stage, seconds)

@@ -58,8 +58,10 @@ class Reporter:
         self.console.print(Text(f"[{time.perf_counter() - self._start:6.1f} s] {text}"))
 
     @contextmanager
-    def building(self, name: str, size: int) -> Iterator[Callable[[int, int], None]]:
-        """Yields what to call with (samples made, candidates rejected)."""
+    def watching(
+        self, name: str, size: int, unit: str = "rows"
+    ) -> Iterator[Callable[[int, int], None]]:
+        """Yields what to call with (rows read or samples made, rejected) of about `size`."""
         start = time.perf_counter()
         if self.console.is_terminal:
             columns = (
@@ -73,7 +75,7 @@ class Reporter:
                 task = bar.add_task(name, total=size, note="drawing")
 
                 def live(made: int, rejected: int) -> None:
-                    bar.update(task, completed=made, note=_note(made, rejected, start))
+                    bar.update(task, completed=made, note=_note(made, rejected, start, unit))
 
                 yield live
         else:
@@ -85,7 +87,7 @@ class Reporter:
                 if now - said >= _LOG_EVERY:
                     said = now
                     left = (size - made) * (now - start) / max(made, 1)
-                    note = _note(made, rejected, start)
+                    note = _note(made, rejected, start, unit)
                     eta = f", about {left:.0f} s left" if made * 20 >= size else ""
                     self.note(f"{name}: {made:,} of {size:,}, {note}{eta}")
 
@@ -106,9 +108,9 @@ class Reporter:
         self.note(f"{total:,} samples of {len(manifests)} sets in {out} ({stages})")
 
 
-def _note(made: int, rejected: int, start: float) -> str:
+def _note(made: int, rejected: int, start: float, unit: str) -> str:
     rate = made / max(time.perf_counter() - start, 1e-9)
-    return f"{rate:,.0f} samples/s, {rejected:,} rejected"
+    return f"{rate:,.0f} {unit}/s, {rejected:,} rejected"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -61,10 +61,16 @@ class Draw:
         )
 
     def first(
-        self, rows: pl.DataFrame, key: str, strata: str | None = None, shares: str | None = None
+        self,
+        rows: pl.DataFrame,
+        key: str,
+        strata: str | None = None,
+        shares: str | None = None,
+        tiers: str | None = None,
     ) -> pl.DataFrame:
         """The next `limit` rows by key hash, with their place in the column `order`.
 
+        `tiers`: a column whose lower values come first, whatever their hashes.
         `strata` takes turns between the values of a column, as long as each has rows left; with
         `shares` (a column of weights, constant in a stratum) a stratum of weight 2 comes twice
         as often as one of weight 1. Either way a smaller limit gives a prefix.
@@ -76,6 +82,8 @@ class Draw:
             rows = pl.concat([_lowest(part, most).with_row_index("_turn", 1) for part in parts])
             turn = pl.col("_turn") / (pl.col(shares) if shares else 1)
             rows = rows.with_columns(turn).sort("_turn", "order").drop("_turn")
+        elif tiers is not None:
+            rows = rows.sort(tiers, "order")
         elif len(rows) > most:
             rows = _lowest(rows, most)
         else:

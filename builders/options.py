@@ -14,6 +14,9 @@ from builders.text import squeezed
 #: Options are never cut, so longer ones are not used.
 MAX_OPTION_CHARS = 300
 
+#: Retrieval has so many options, and so many right ones at most.
+FEWEST, MOST, MAX_RIGHT = 9, 15, 3
+
 #: Columns of a candidate: the question it is for, what it says, how right it is (1: right), why
 #: it is wrong, which candidates come first (0: must stand), and where it comes from.
 CANDIDATE = {
@@ -90,6 +93,13 @@ def compose(
         .drop("_rows", "_keys", "_count")
         .sort("order")
     )
+
+
+def counts(draw: Draw) -> tuple[pl.Expr, pl.Expr]:
+    """For retrieval by the column `key`: (`right`: right options wanted, `count`: options)."""
+    right = draw.hash("how many right", pl.col("key")) % MAX_RIGHT + 1
+    count = draw.hash("how many", pl.col("key")) % (MOST - FEWEST + 1) + FEWEST
+    return right.alias("right"), count.alias("count")
 
 
 def lacking(anchors: pl.DataFrame, candidates: pl.DataFrame, count: int | str) -> pl.DataFrame:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -35,12 +36,14 @@ class Table:
     endings: the formats it may have, the first that is there is read: parquet, jsonl (a JSON
     object a line), json (one array of objects) or csv.
     header: whether the first line of a CSV file names its columns; else they come in our order.
+    joined: columns of text that another release has as lists of str; blanks go between.
     """
 
     stem: str
     columns: Mapping[str, pl.DataType]
     endings: tuple[str, ...] = (".parquet", ".jsonl")
     header: bool = True
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,27 @@ class Source:
     home: Path = HERE
 
 
+#: Tells how a long reading goes on.
+Watch = Callable[[str, int], AbstractContextManager[Callable[[int, int], None]]]
+
+
+@contextmanager
+def _unwatched(_: str, __: int) -> Iterator[Callable[[int, int], None]]:
+    yield lambda _made, _rejected: None
+
+
 @dataclass(frozen=True)
 class Rows:
-    """A source's tables, opened. `revision` is the Hub's commit; None where rows are local."""
+    """A source's tables, opened. `revision` is the Hub's commit; None where rows are local.
+
+    watch: given what is read and about how many rows that is, how to tell (rows, rejects) so far.
+    """
 
     tables: Mapping[str, pl.LazyFrame]
     revision: str | None
     where: str
     folder: Path | None
+    watch: Watch = _unwatched
 
 
 @dataclass(frozen=True)
@@ -195,6 +211,9 @@ def _checked(frame: pl.LazyFrame, table: Table, where: str) -> pl.LazyFrame:
             f"{where}: column {missing[0]} is missing (there are: {', '.join(present)}): "
             f"put the file as published there, or take --source demo"
         )
+    lists = [one for one in table.joined if present[one] == pl.List(pl.String)]
+    frame = frame.with_columns(pl.col(lists).list.join(" "))
+    present = frame.collect_schema()
     for column, kind in table.columns.items():
         if present[column].is_nested() != kind.is_nested():
             raise ShopmixError(

@@ -15,6 +15,9 @@ _INVISIBLE = r"[\p{Cc}\p{Cf}--\s]"
 #: A text that was escaped more often is left as it is.
 _LAYERS = 8
 
+#: Two texts that share this much of their words may mean the same.
+NEAR = 0.5
+
 # Function words: they say nothing of a product, but which language a text is in.
 ENGLISH = frozenset(
     "the|a|an|and|for|with|of|in|to|your|you|from|is|are|this|that|our|it|on|or|by|as|at|be|can|"

@@ -13,7 +13,7 @@ import polars as pl
 
 from builders.draw import Draw, hashed
 from builders.esci.tables import Tables
-from builders.text import jaccard, overlap, within, words
+from builders.text import NEAR, jaccard, overlap, within, words
 
 #: Reason codes of wrong options, in words.
 REASONS = {
@@ -36,8 +36,6 @@ REASONS = {
 }
 #: How many near searches, similar products and products by chance are looked at for a question.
 SEARCHES, SIMILAR, FAR = 4, 6, 8
-#: Two texts that share this much of their words may mean the same.
-NEAR = 0.5
 
 
 def products_as_options(t: Tables, found: pl.DataFrame, text: str = "title") -> pl.DataFrame:

@@ -19,12 +19,10 @@ from builders.esci.choice import by_turns, exact_of
 from builders.esci.judgements import LABELS, WEIGHTS
 from builders.esci.tables import Tables
 from builders.esci.texts import bullet_rows, bulleted, language
-from builders.options import compose, lacking
+from builders.options import FEWEST, MAX_RIGHT, compose, counts, lacking
+from builders.shopbench import RANKED
 from builders.text import squeezed, words
 
-RANKED = 5
-MAX_RIGHT = 3
-FEWEST, MOST = 9, 15
 MAX_BULLET_CHARS = 250
 #: By so many words in common with the title a right bullet stands out.
 CLEARLY = 2
@@ -161,7 +159,7 @@ def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
     anchors = draw.first(exact_of(t, draw, "query_id"), "query_id").with_columns(
         pl.col("query_id").cast(pl.String).alias("key")
     )
-    anchors = query_anchor(t, anchors).with_columns(language(), *_counts(draw))
+    anchors = query_anchor(t, anchors).with_columns(language(), *counts(draw))
     found = by_turns(judged(t, anchors, "query_id", WEIGHTS, dict.fromkeys(LABELS, 0)), draw)
     found = (
         found.join(anchors.select("key", "right"), on="key")
@@ -185,16 +183,9 @@ def exact_products_for_query(t: Tables, draw: Draw) -> pl.DataFrame:
     return compose(draw, anchors, candidates, "count", least=FEWEST)
 
 
-def _counts(draw: Draw) -> tuple[pl.Expr, pl.Expr]:
-    """(`right`: how many right options, `count`: how many options), by the column `key`."""
-    right = draw.hash("how many right", pl.col("key")) % MAX_RIGHT + 1
-    count = draw.hash("how many", pl.col("key")) % (MOST - FEWEST + 1) + FEWEST
-    return right.alias("right"), count.alias("count")
-
-
 def bullets_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     """27: one to three bullets of a product among bullets of others, some of them similar."""
-    anchors = bulleted(t, draw, t.products.select("product")).with_columns(*_counts(draw))
+    anchors = bulleted(t, draw, t.products.select("product")).with_columns(*counts(draw))
     own = anchors.select("key", "product", "bullets", "brand", "title", "right").explode("bullets")
     shared = words(pl.col("bullets")).list.set_intersection(words(pl.col("title"))).list.len()
     own = own.filter(_neutral()).with_columns(

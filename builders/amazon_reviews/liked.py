@@ -1,0 +1,185 @@
+"""What is bought and liked together: set 6."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from builders.amazon_reviews.smallest import Smallest
+from builders.amazon_reviews.tables import Sample, Tables, product_row, touched
+from builders.draw import Draw, hashed, ring
+from builders.options import FEWEST, compose, counts
+from builders.text import NEAR, jaccard
+
+#: Two products are liked together if so many users gave both four stars or more.
+USERS = 2
+#: What users with more reviews than this like together says nothing.
+TIRELESS = 200
+#: Products by chance that are looked at for a question.
+_FAR = 40
+
+
+@dataclass(frozen=True)
+class Graph:
+    """`buyers`, `together` and `met` as `Tables` has them."""
+
+    buyers: Sample
+    together: pl.DataFrame
+    met: pl.DataFrame
+
+
+def graph(path: Path, sample: Smallest, bought: Smallest) -> Graph:
+    """Who bought what together.
+
+    path: product, user, place, liked of all reviews. sample: the same of some products, complete.
+    bought: product, bought_together of products that publish them.
+    """
+    own = _once(sample.rows().drop("hash"))
+    users = own.select("user").unique()
+    reviewed = pl.scan_parquet(path).join(users.lazy(), on="user", how="semi")
+    theirs = _once(reviewed.collect(engine="streaming"))
+    liking = theirs.filter(pl.len().over("user") <= TIRELESS, "liked")
+    other = pl.col("product").alias("other")
+    liked = (
+        own.filter("liked")
+        .select("product", "user")
+        .join(liking.select("user", other), on="user")
+        .filter(pl.col("product") != pl.col("other"))
+        .group_by("product", "other")
+        .agg(pl.len().alias("strength"))
+        .filter(pl.col("strength") >= USERS)
+        .with_columns(pl.lit(False).alias("bought"))
+    )
+    published = (
+        bought.rows()
+        .explode("bought_together")
+        .select("product", hashed(pl.col("bought_together")).alias("other"))
+        .filter(pl.col("product") != pl.col("other"))
+        .unique()
+        .with_columns(pl.lit(0, pl.UInt32).alias("strength"), pl.lit(True).alias("bought"))
+    )
+    known = own.select("product", "place").unique("product", keep="first", maintain_order=True)
+    together = pl.concat([published, liked.select(published.columns)], how="vertical_relaxed")
+    together = together.join(known, on="product", how="semi").sort(
+        "product", "bought", "strength", "other", descending=[False, True, True, False]
+    )
+    complete = pl.col("hash") <= min(sample.bound, bought.bound)
+    hashes = sample.rows().select("product", "hash").unique("product", maintain_order=True)
+    buyers = known.join(hashes.filter(complete), on="product").join(
+        together, on="product", how="semi"
+    )
+    met = (
+        own.join(buyers, on="product", how="semi")
+        .select("product", "user")
+        .join(theirs.select("user", other), on="user")
+        .select("product", "other")
+        .unique()
+    )
+    return Graph(
+        Sample(buyers.drop("hash").sort("product"), sample.whole and bought.whole), together, met
+    )
+
+
+def _once(reviews: pl.DataFrame) -> pl.DataFrame:
+    """One row a user and product: liked, if ever it was."""
+    rows = reviews.sort("product", "user", "liked", "place", descending=[False, False, True, False])
+    return rows.unique(["product", "user"], keep="first", maintain_order=True)
+
+
+def also_liked(t: Tables, draw: Draw) -> pl.DataFrame:
+    """6: one to three products bought or liked together with one, among others of its category."""
+    drawn = t.buyers.first(draw, "product").with_columns(
+        pl.col("product").cast(pl.String).alias("key")
+    )
+    known = t.products.select("product", "parent_asin", "title", "words", "bought_together")
+    anchors = drawn.join(known, on="product", how="left", maintain_order="left")
+    anchors = anchors.with_columns(*counts(draw))
+    right = _right(t, draw, anchors)
+    least = right.group_by("key").agg(
+        pl.col("common").min().alias("least"), pl.col("words").alias("rights")
+    )
+    anchors = anchors.join(least, on="key", how="left", maintain_order="left").with_columns(
+        pl.lit("en").alias("language"),
+        pl.col("title").alias("said"),
+        pl.lit("train").alias("split"),
+        pl.concat_list(product_row()).alias("rows"),
+        touched("parent_asin"),
+        pl.when(pl.col("title").is_null())
+        .then(pl.lit("product without title"))
+        .when(pl.col("least").is_null())
+        .then(pl.lit("nothing bought or liked with it has a word of its title"))
+        .alias("unfit"),
+    )
+    asked = anchors.filter(pl.col("unfit").is_null())
+    found = pl.concat([right, _wrong(t, draw, asked)], how="diagonal")
+    candidates = found.select(
+        "key",
+        pl.col("title").alias("text"),
+        "weight",
+        "reason",
+        pl.col("priority").cast(pl.Int32),
+        pl.concat_list(product_row()).alias("rows"),
+        touched("parent_asin").alias("keys"),
+    )
+    return compose(draw, anchors, candidates, "count", least=FEWEST)
+
+
+def _right(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
+    """The published companions, where there are any, else those that most users liked too."""
+    asked = anchors.select("key", "product", "right", pl.col("words").alias("asked"))
+    found = asked.join(t.together, on="product").filter(
+        pl.col("bought") == pl.col("bought").any().over("key")
+    )
+    found = found.select(pl.exclude("product"), pl.col("other").alias("product"))
+    found = found.join(t.products, on="product").with_columns(
+        _common().alias("common"),
+        draw.hash("right", pl.col("key"), pl.col("product")).alias("hash"),
+    )
+    found = found.filter(pl.col("common") > 0, jaccard(pl.col("words"), pl.col("asked")) < NEAR)
+    found = found.sort("key", "strength", "hash", descending=[False, True, False])
+    return found.filter(pl.int_range(pl.len()).over("key") < pl.col("right")).with_columns(
+        pl.lit(1.0).alias("weight"),
+        pl.lit(None, pl.String).alias("reason"),
+        pl.lit(0).alias("priority"),
+    )
+
+
+def _common() -> pl.Expr:
+    """How many words of the question's title another title has."""
+    return pl.col("words").list.set_intersection("asked").list.len()
+
+
+def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
+    """Products of the category that no user of the anchor reviewed, less like it than any right
+    one, and no variant of one."""
+    pool = t.pool.select("product", "place").unique().join(t.products, on="product", how="semi")
+    pool = pool.with_columns(ring(pl.col("product")).alias("ring")).sort("ring", "place")
+    found = draw.partners(anchors.select("key", "place"), pool, _FAR, ["place"], "product")
+    found = found.select("key", "product").unique(maintain_order=True)
+    asked = anchors.select(
+        "key",
+        "least",
+        "rights",
+        pl.col("product").alias("own"),
+        pl.col("parent_asin").alias("own_asin"),
+        pl.col("words").alias("asked"),
+    )
+    found = found.join(asked, on="key").filter(pl.col("product") != pl.col("own"))
+    for known in (t.met, t.together):
+        pairs = known.select(pl.col("product").alias("own"), pl.col("other").alias("product"))
+        found = found.join(pairs, on=["own", "product"], how="anti")
+    found = found.join(t.products, on="product").filter(
+        ~pl.col("bought_together").list.contains("own_asin").fill_null(False),
+        _common() < pl.col("least"),
+        jaccard(pl.col("words"), pl.col("asked")) < NEAR,
+    )
+    near = found.select("key", "product", "words", "rights").explode("rights")
+    near = near.filter(jaccard(pl.col("words"), pl.col("rights")) >= NEAR)
+    found = found.join(near, on=["key", "product"], how="anti")
+    return found.sort("key", "product").with_columns(
+        pl.lit(0.0).alias("weight"),
+        pl.lit("not_together").alias("reason"),
+        pl.lit(1).alias("priority"),
+    )
