@@ -2,43 +2,88 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
 
+from builders import esci
+from builders.builder import Builder, Set
 from builders.cli import Settings, build_all
 from builders.console import Reporter
-from builders.esci import BUILDER
-from builders.source import open_source
+from builders.registry import builders
+from builders.source import HERE, Table, parts
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+#: Every builder by the name of its source, every set that can be built by its own.
+BUILDERS = {builder.source.name: builder for builder in builders()}
+SETS: dict[str, Set] = {
+    made.name: made for builder in BUILDERS.values() for made in builder.sets if not made.waits
+}
 
 Build = Callable[..., Path]
 
 
-def build(out: Path, **settings: object) -> Path:
+def builder_of(made: Set) -> Builder:
+    """The builder of a set."""
+    return BUILDERS[made.name.partition(".")[0]]
+
+
+def build(out: Path, builder: Builder = esci.BUILDER, **settings: object) -> Path:
     """Build into a folder the way the command does."""
     build_all(
-        BUILDER, Settings.model_validate({"source": "demo", "out": out, **settings}), Reporter()
+        builder, Settings.model_validate({"source": "demo", "out": out, **settings}), Reporter()
     )
     return out
 
 
-def publish(folder: Path, parts: int = 1) -> Path:
-    """The demo rows as ESCI publishes its own, each table in one file or in so many parts."""
-    rows = open_source(BUILDER.source, "demo")
-    for name, table in BUILDER.source.tables.items():
-        frame = rows.tables[name].collect()
-        if parts == 1:
-            frame.write_parquet(folder / f"{table.stem}.parquet")
+def publish(folder: Path, count: int = 1, builder: Builder = esci.BUILDER) -> Path:
+    """The demo rows as the source publishes its own, in any order: each table in one file or in so
+    many parts, or in the files that their names matter of."""
+    demo = HERE / "demo" / builder.source.name
+    for table in builder.source.tables.values():
+        files = parts(demo, table)
+        if "file" in table.columns:
+            for file in files:
+                (folder / file.relative_to(demo)).parent.mkdir(parents=True, exist_ok=True)
+                _write(folder / file.relative_to(demo), table, _shuffled(_read(file, table)))
             continue
-        (folder / table.stem).mkdir(parents=True)
-        for i in range(parts):  # every parts-th row, so that no order survives
-            part = frame.gather_every(parts, parts - 1 - i)
-            part.write_parquet(folder / table.stem / f"part-{i}.parquet")
+        rows = _shuffled([row for file in files for row in _read(file, table)])
+        for i in range(count):
+            name = table.stem if count == 1 else f"{table.stem}-{i}"
+            _write(folder / f"{name}{table.endings[0]}", table, rows[i::count])
     return folder
+
+
+def _shuffled(rows: list[Any]) -> list[Any]:
+    return Random(0).sample(rows, len(rows))
+
+
+def _read(file: Path, table: Table) -> list[Any]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        if file.suffix == ".csv":
+            return list(csv.reader(opened))[int(table.header) :]
+        if file.suffix == ".json":
+            return list(json.load(opened))
+        return [json.loads(line) for line in opened]
+
+
+def _write(file: Path, table: Table, rows: list[Any]) -> None:
+    if file.suffix == ".parquet":
+        pl.DataFrame(rows, schema=dict(table.columns)).write_parquet(file)
+        return
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        if file.suffix == ".csv":
+            csv.writer(opened).writerows([list(table.columns)] * table.header + rows)
+        elif file.suffix == ".json":
+            json.dump(rows, opened)
+        else:
+            opened.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def samples_of(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -47,22 +92,36 @@ def samples_of(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
         yield path.stem, pl.read_parquet(path)
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All sets built from the demo rows."""
-    return build(tmp_path_factory.mktemp("demo"))
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """Real rows of ESCI, which are not ours to ship."""
-    folder = SHARED / "esci"
+def real_rows(source: str) -> Path:
+    """Real rows of a source, which are not ours to ship."""
+    folder = SHARED / source
     if not folder.is_dir():
-        pytest.skip(f"no real ESCI rows at {folder}: they are not part of this repository")
+        pytest.skip(f"no real rows at {folder}: they are not part of this repository")
     return folder
 
 
 @pytest.fixture(scope="session")
-def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All sets built from the real rows."""
-    return build(tmp_path_factory.mktemp("real"), source=str(shared))
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All sets of all sources, built from the demo rows."""
+    out = tmp_path_factory.mktemp("demo")
+    for builder in BUILDERS.values():
+        build(out, builder)
+    return out
+
+
+@pytest.fixture(scope="session")
+def esci_demo(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of these, the sets of ESCI alone."""
+    out = tmp_path_factory.mktemp("esci")
+    for file in demo.glob("esci.*"):
+        (out / file.name).hardlink_to(file)
+    return out
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All sets of all sources, built from the real rows."""
+    out = tmp_path_factory.mktemp("real")
+    for name, builder in BUILDERS.items():
+        build(out, builder, source=str(real_rows(name)))
+    return out

@@ -14,18 +14,20 @@ import polars as pl
 import pytest
 
 from builders import manifest
+from builders.builder import Builder
 from builders.errors import ShopmixError
 from builders.esci import BUILDER, tables
-from tests.conftest import build, publish, samples_of
+from tests.conftest import BUILDERS, build, publish, samples_of
 
 
-def _bytes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+def _bytes(folder: Path, source: str = "esci") -> dict[str, bytes]:
+    """A source's samples and manifests in a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob(f"{source}.*"))}
 
 
-def _command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def _command(*arguments: str, module: str = "esci", **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "builders.esci", *arguments],
+        [sys.executable, "-m", f"builders.{module}", *arguments],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -33,35 +35,53 @@ def _command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize(("parts", "threads"), [(1, "1"), (7, "2")])
+@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(("count", "threads"), [(1, "1"), (7, "2")])
 def test_the_same_bytes_for_any_parts_and_threads(
-    parts: int, threads: str, demo: Path, tmp_path: Path
+    name: str, count: int, threads: str, demo: Path, tmp_path: Path
 ) -> None:
-    rows = tmp_path / "rows"
+    rows, out = tmp_path / "rows", tmp_path / "out"
     rows.mkdir()
-    out = tmp_path / "out"
-    command = _command(
-        "--source", str(publish(rows, parts)), "--out", str(out), POLARS_MAX_THREADS=threads
-    )
-    said, errors = command.communicate(timeout=120)
+    source = str(publish(rows, count, BUILDERS[name]))
+    given = ("--source", source, "--out", str(out))
+    command = _command(*given, module=name, POLARS_MAX_THREADS=threads)
+    _, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
-    assert "2 sets" not in said
-    assert _bytes(out) == _bytes(demo)
+    assert _bytes(out, name) == _bytes(demo, name)
+
+
+ALONE = (
+    "esci.title_for_bullets",
+    "esci.bullets_of_product",
+    "amazon_m2.previous_clicks",
+    "amazon_reviews.also_liked",
+    "amazon_reviews.review_of_product",
+    "ecinstruct.products_for_query",
+)
 
 
 def test_one_set_alone_is_as_among_all(demo: Path, tmp_path: Path) -> None:
-    for name in ("esci.title_for_bullets", "esci.bullets_of_product"):
-        build(tmp_path, sets=(name,))
+    for name in ALONE:
+        build(tmp_path, BUILDERS[name.partition(".")[0]], sets=(name,))
         for ending in ("parquet", "json"):
             alone, among = (folder / f"{name}.{ending}" for folder in (tmp_path, demo))
             assert alone.read_bytes() == among.read_bytes()
 
 
-def test_a_small_size_begins_a_large_one(demo: Path, tmp_path: Path) -> None:
-    for name, small in samples_of(build(tmp_path, size=20)):
+@pytest.mark.parametrize("builder", BUILDERS.values(), ids=BUILDERS)
+def test_a_small_size_begins_a_large_one(builder: Builder, demo: Path, tmp_path: Path) -> None:
+    for name, small in samples_of(build(tmp_path, builder, size=12)):
         large = pl.read_parquet(demo / f"{name}.parquet")
-        assert len(small) == min(20, len(large))
-        assert small.equals(large.head(20)), name
+        assert len(small) == 12
+        assert small.equals(large.head(12)), name
+
+
+@pytest.mark.parametrize("builder", BUILDERS.values(), ids=BUILDERS)
+def test_a_limit_leaves_fewer_keys(builder: Builder, demo: Path, tmp_path: Path) -> None:
+    build(tmp_path, builder, limit=8)
+    limited = sum(len(samples) for _, samples in samples_of(tmp_path))
+    pattern = f"{builder.source.name}.*.parquet"
+    assert limited < sum(pl.read_parquet(file).height for file in demo.glob(pattern))
 
 
 def test_a_limit_uses_only_so_many_queries(tmp_path: Path) -> None:
@@ -149,8 +169,7 @@ def test_a_killed_build_leaves_no_file_that_looks_finished(
     for path in tmp_path.glob("*.parquet"):
         assert path.read_bytes() == (demo / path.name).read_bytes()
     build(tmp_path)
-    finished = {path.name: path.read_bytes() for path in tmp_path.glob("esci.*")}
-    assert finished == _bytes(demo)
+    assert _bytes(tmp_path) == _bytes(demo)
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

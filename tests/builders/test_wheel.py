@@ -45,7 +45,7 @@ def test_the_wheel_builds_samples_from_any_folder(demo: Path, tmp_path: Path) ->
     elsewhere.mkdir()
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
-        [python, "-m", "builders.esci", "--source", "demo", "--out", "out"],
+        [python, "-m", "builders", "all", "--source", "demo", "--out", "out"],
         cwd=elsewhere, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
