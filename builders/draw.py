@@ -77,7 +77,7 @@ class Draw:
         """
         most = self.skip + self.limit
         rows = rows.with_columns(self.hash("first", pl.col(key)).alias("order"))
-        if strata is not None:
+        if strata is not None and len(rows):
             parts = rows.partition_by(strata, maintain_order=True)
             rows = pl.concat([_lowest(part, most).with_row_index("_turn", 1) for part in parts])
             turn = pl.col("_turn") / (pl.col(shares) if shares else 1)

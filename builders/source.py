@@ -80,7 +80,8 @@ def _unwatched(_: str, __: int) -> Iterator[Callable[[int, int], None]]:
 
 @dataclass(frozen=True)
 class Rows:
-    """A source's tables, opened. `revision` is the Hub's commit; None where rows are local.
+    """A source's tables, opened. `revision` is the Hub's commit and which parts of it were read;
+    None where rows are local.
 
     watch: given what is read and about how many rows that is, how to tell (rows, rejects) so far.
     """
@@ -114,7 +115,8 @@ def open_source(source: Source, where: str) -> Rows:
         parts = [part for part in where.partition(":")[2].split(",") if part]
         if source.adapt is None:
             folder, commit = hub.snapshot(source, parts)
-            return _open(source, folder, f"{source.repo}@{commit[:12]}", commit)
+            revision = ":".join([commit, *sorted({*parts})])
+            return _open(source, folder, f"{source.repo}@{commit[:12]}", revision)
         frames, commit = hub.download(source, parts)
         adapted, at = source.adapt(frames), f"{source.repo}@{commit[:12]}"
         tables = {n: _checked(adapted[n], t, at) for n, t in source.tables.items()}
@@ -213,6 +215,12 @@ def _checked(frame: pl.LazyFrame, table: Table, where: str) -> pl.LazyFrame:
         )
     lists = [one for one in table.joined if present[one] == pl.List(pl.String)]
     frame = frame.with_columns(pl.col(lists).list.join(" "))
+    # lists of which the Hub's loader has seen none are columns of text to it, all null
+    texts = [one for one, kind in table.columns.items() if kind.is_nested()]
+    texts = [one for one in texts if present[one] in (pl.String, pl.Null)]
+    frame = frame.with_columns(
+        pl.col(one).cast(pl.String).str.json_decode(table.columns[one]) for one in texts
+    )
     present = frame.collect_schema()
     for column, kind in table.columns.items():
         if present[column].is_nested() != kind.is_nested():
