@@ -77,9 +77,7 @@ class Alpaca(Builder):
     reasons = MappingProxyType({})
     unit = "instructions"
 
-    def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> Content:
+    def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All instructions, each with its input once."""
         hashes = row_hash(hashed(pl.lit("alpaca")), list(_COLUMNS)).alias("hash")
         raw = gather(

@@ -121,12 +121,13 @@ class Builder(ABC):
 
     @abstractmethod
     def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
+        self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]
     ) -> AnyTables:
-        """The tables (with `revision` and `rejects`) for sets of these sizes.
+        """The tables, with `revision` and `rejects`.
 
-        What is too large for memory is kept for `factor` times what the sets need at least; a set
-        that runs out of it raises `builders.draw.Exhausted`, and is read for again with more.
+        wanted: the sets that are to be built of them, and how many samples of each there should be
+        rows for in memory, where not all are kept. A set that runs out raises
+        `builders.draw.Exhausted`, and the source is read again for more.
         """
 
     @abstractmethod

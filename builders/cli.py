@@ -20,8 +20,8 @@ from builders.draw import Exhausted
 from builders.errors import ShopmixError
 from builders.source import open_source
 
-#: The first reading keeps so many times the texts that a set will take at least.
-FACTOR = 4
+#: A reading keeps so many times the rows that a set will take at least, the next so many more.
+FACTOR, GROWTH = 4, 4
 
 
 class Settings(BaseModel):
@@ -117,15 +117,16 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
     for made in builder.sets:
         if made.waits and not settings.sets:
             report.note(f"{made.name}: waits for {made.waits}")
-    factor = FACTOR
+    wanted = {name: FACTOR * size for name, size in sizes.items()}
 
     def read() -> Any:
         report.reading(rows.where)
-        return builder.read(rows, settings.seed, settings.limit, sizes, factor)
+        start = time.perf_counter()
+        tables = builder.read(rows, settings.seed, settings.limit, wanted)
+        report.spent("read", time.perf_counter() - start)
+        return tables
 
-    start = time.perf_counter()
     tables = read()
-    report.spent("read", time.perf_counter() - start)
     manifests = []
     for made in sets:
         size = sizes[made.name]
@@ -135,6 +136,7 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
         old = manifest.read(settings.out, made.name)
         if old and all(old.get(key) == value for key, value in decided.items()):
             report.unchanged(old)
+            del wanted[made.name]
             manifests.append(old)
             continue
         while True:
@@ -142,8 +144,10 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
                 built = _built(builder, made, tables, settings.seed, size, report)
                 break
             except Exhausted:
-                factor *= 4
+                wanted[made.name] *= GROWTH
+                tables = None  # makes room
                 tables = read()
+        del wanted[made.name]
         start = time.perf_counter()
         told = {**decided, **manifest.describe(made, built, tables.rejects)}
         report.spent("measure", time.perf_counter() - start)

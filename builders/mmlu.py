@@ -77,6 +77,23 @@ def _row() -> pl.Expr:
     return pl.format("questions:{}/{}:{}", split, subject, content)
 
 
+def _plain(text: pl.Expr) -> pl.Expr:
+    """Equal for texts that differ in case, blanks or the shape of quotation marks alone."""
+    text = text.str.to_lowercase().str.replace_all(r"\s+", " ")
+    return text.str.replace_all("[‘’]", "'").str.replace_all("[“”]", '"')
+
+
+def _same() -> pl.Expr:
+    """Equal for the same question with the same choices, in whatever order."""
+    choices = pl.concat_list(_plain(pl.col(letter)) for letter in LETTERS).list.sort()
+    return hashed(_plain(pl.col("question")), choices.list.join("\n"))
+
+
+def _right() -> pl.Expr:
+    """The choice that the key names."""
+    return pl.coalesce(pl.when(pl.col("answer") == letter).then(letter) for letter in LETTERS)
+
+
 def _general_knowledge(t: Content, draw: Draw) -> pl.DataFrame:
     """38: the question as it was published, its choices in their order."""
     choices = pl.concat_list(*LETTERS)
@@ -108,9 +125,7 @@ class Mmlu(Builder):
     reasons = REASONS
     unit = "questions"
 
-    def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> Content:
+    def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All questions, each once: under its most protected split, where it stands in several."""
         columns = [name for name in _COLUMNS if name != "file"]
         hashes = row_hash(hashed(pl.col("file")), columns).alias("hash")
@@ -126,10 +141,11 @@ class Mmlu(Builder):
         named = pl.col("split").is_in(SPLITS)
         found = kept(rejects, found, named, "split is unknown")
         found = found.with_columns(hashed(pl.col("question"), *map(pl.col, LETTERS)).alias("key"))
-        agreed = pl.col("answer").n_unique().over("key") == 1
+        found = found.with_columns(_same().alias("same"))
+        agreed = _plain(_right()).n_unique().over("same") == 1
         found = kept(rejects, found, agreed, "asked twice with different keys")
         found = found.sort(pl.col("split").cast(pl.Enum(SPLITS)), "row")
-        once = found.unique("key", keep="first", maintain_order=True)
+        once = found.unique("same", keep="first", maintain_order=True)
         found = kept(rejects, found, once, "asked twice; the most protected split stays")
         found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
         revision = rows.revision or content_revision(raw["hash"])

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from builders.builder import Builder
 
 #: The sources that we ship, each a module or package of this name.
-SOURCES = ("esci", "amazon_reviews", "ecinstruct", "mmlu", "alpaca")
+SOURCES = ("esci", "amazon_m2", "amazon_reviews", "ecinstruct", "mmlu", "alpaca")
 
 
 def builders() -> list[Builder]:

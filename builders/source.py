@@ -175,7 +175,8 @@ def _reader(file: Path, table: Table) -> pl.LazyFrame:
         case ".jsonl":
             if not file.stat().st_size:
                 raise ValueError("the file is empty")
-            return pl.scan_ndjson(file, schema=columns)
+            # by its URL it is read in pieces; by its path it would be mapped into memory whole
+            return pl.scan_ndjson(f"file://{file.resolve()}", schema=columns)
         case ".json":
             return pl.read_json(file, schema=columns).lazy()
     return _csv(file, columns, table.header)

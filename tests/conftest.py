@@ -51,35 +51,38 @@ def publish(folder: Path, count: int = 1, builder: Builder = esci.BUILDER) -> Pa
         if "file" in table.columns:
             for file in files:
                 (folder / file.relative_to(demo)).parent.mkdir(parents=True, exist_ok=True)
-                _write(folder / file.relative_to(demo), table, _shuffled(_read(file, table)))
+                _write(folder / file.relative_to(demo), table, *_read([file], table))
             continue
-        rows = _shuffled([row for file in files for row in _read(file, table)])
+        rows, header = _read(files, table)
         for i in range(count):
             name = table.stem if count == 1 else f"{table.stem}-{i}"
-            _write(folder / f"{name}{table.endings[0]}", table, rows[i::count])
+            _write(folder / f"{name}{table.endings[0]}", table, rows[i::count], header)
     return folder
 
 
-def _shuffled(rows: list[Any]) -> list[Any]:
-    return Random(0).sample(rows, len(rows))
+def _read(files: list[Path], table: Table) -> tuple[list[Any], list[Any]]:
+    """All rows in any order, and the line above those of a CSV file."""
+    rows, header = [], []
+    for file in files:
+        with file.open(encoding="utf-8", newline="") as opened:
+            if file.suffix == ".csv":
+                lines = list(csv.reader(opened))
+                header = lines[: int(table.header)]
+                rows += lines[int(table.header) :]
+            elif file.suffix == ".json":
+                rows += json.load(opened)
+            else:
+                rows += [json.loads(line) for line in opened]
+    return Random(0).sample(rows, len(rows)), header
 
 
-def _read(file: Path, table: Table) -> list[Any]:
-    with file.open(encoding="utf-8", newline="") as opened:
-        if file.suffix == ".csv":
-            return list(csv.reader(opened))[int(table.header) :]
-        if file.suffix == ".json":
-            return list(json.load(opened))
-        return [json.loads(line) for line in opened]
-
-
-def _write(file: Path, table: Table, rows: list[Any]) -> None:
+def _write(file: Path, table: Table, rows: list[Any], header: list[Any]) -> None:
     if file.suffix == ".parquet":
         pl.DataFrame(rows, schema=dict(table.columns)).write_parquet(file)
         return
     with file.open("w", encoding="utf-8", newline="") as opened:
         if file.suffix == ".csv":
-            csv.writer(opened).writerows([list(table.columns)] * table.header + rows)
+            csv.writer(opened).writerows(header + rows)
         elif file.suffix == ".json":
             json.dump(rows, opened)
         else:

@@ -79,11 +79,9 @@ class AmazonReviews(Builder):
     reasons = REASONS
     unit = "products"
 
-    def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> Tables:
+    def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Tables:
         """Samples of the reviews, out of one pass over all of them."""
-        return read(rows, seed, limit, sizes, factor)
+        return read(rows, seed, limit, wanted)
 
     def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Reviews and products as published."""

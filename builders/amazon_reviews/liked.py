@@ -17,6 +17,9 @@ from builders.text import NEAR, jaccard
 USERS = 2
 #: What users with more reviews than this like together says nothing.
 TIRELESS = 200
+#: Products are looked at in parts of so many.
+_PART = 20_000
+_PAIRS = pl.DataFrame(schema={"product": pl.UInt64(), "other": pl.UInt64()})
 #: Products by chance that are looked at for a question.
 _FAR = 40
 
@@ -30,28 +33,13 @@ class Graph:
     met: pl.DataFrame
 
 
-def graph(path: Path, sample: Smallest, bought: Smallest) -> Graph:
-    """Who bought what together.
+def graph(path: Path, sample: Smallest, bought: Smallest, enough: int) -> Graph:
+    """Who bought what together, for so many products by hash as are `enough`.
 
-    path: product, user, place, liked of all reviews. sample: the same of some products, complete.
-    bought: product, bought_together of products that publish them.
+    path: product, user, place, liked of all reviews. sample: the same of some products, complete,
+    with `hash`. bought: product, bought_together, hash of products that publish them.
     """
-    own = _once(sample.rows().drop("hash"))
-    users = own.select("user").unique()
-    reviewed = pl.scan_parquet(path).join(users.lazy(), on="user", how="semi")
-    theirs = _once(reviewed.collect(engine="streaming"))
-    liking = theirs.filter(pl.len().over("user") <= TIRELESS, "liked")
-    other = pl.col("product").alias("other")
-    liked = (
-        own.filter("liked")
-        .select("product", "user")
-        .join(liking.select("user", other), on="user")
-        .filter(pl.col("product") != pl.col("other"))
-        .group_by("product", "other")
-        .agg(pl.len().alias("strength"))
-        .filter(pl.col("strength") >= USERS)
-        .with_columns(pl.lit(False).alias("bought"))
-    )
+    own = _once(sample.rows(), "hash")
     published = (
         bought.rows()
         .explode("bought_together")
@@ -60,32 +48,49 @@ def graph(path: Path, sample: Smallest, bought: Smallest) -> Graph:
         .unique()
         .with_columns(pl.lit(0, pl.UInt32).alias("strength"), pl.lit(True).alias("bought"))
     )
-    known = own.select("product", "place").unique("product", keep="first", maintain_order=True)
-    together = pl.concat([published, liked.select(published.columns)], how="vertical_relaxed")
-    together = together.join(known, on="product", how="semi").sort(
-        "product", "bought", "strength", "other", descending=[False, True, True, False]
-    )
-    complete = pl.col("hash") <= min(sample.bound, bought.bound)
-    hashes = sample.rows().select("product", "hash").unique("product", maintain_order=True)
-    buyers = known.join(hashes.filter(complete), on="product").join(
-        together, on="product", how="semi"
-    )
-    met = (
-        own.join(buyers, on="product", how="semi")
+    products = own.group_by("product", "hash").agg(pl.col("place").min())
+    products = products.filter(pl.col("hash") <= min(sample.bound, bought.bound)).sort("hash")
+    buyers, together, met = [products.clear()], [published.clear()], [_PAIRS]
+    for part in products.iter_slices(_PART):
+        mine = own.join(part, on="product", how="semi")
+        users = mine.lazy().select("user").unique()
+        theirs = pl.scan_parquet(path).join(users, on="user", how="semi")
+        others = _once(theirs.collect(engine="streaming")).rename({"product": "other"})
+        known = published.join(part, on="product", how="semi")
+        found = pl.concat([known, _liked(mine, others)], how="vertical_relaxed")
+        some = part.join(found, on="product", how="semi", maintain_order="left")
+        some = some.head(enough - sum(map(len, buyers)))
+        buyers.append(some)
+        together.append(found.join(some, on="product", how="semi"))
+        pairs = mine.join(some, on="product", how="semi").join(others, on="user")
+        met.append(pairs.select("product", "other").unique())
+        if sum(map(len, buyers)) == enough:
+            break
+    kept = pl.concat(buyers).select("product", "place")
+    every = len(kept) < enough and sample.whole and bought.whole
+    return Graph(Sample(kept, every), pl.concat(together), pl.concat(met))
+
+
+def _liked(own: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """product, other, strength, bought (false) of what users of some products liked together."""
+    liking = theirs.filter(pl.len().over("user") <= TIRELESS, "liked").select("user", "other")
+    return (
+        own.filter("liked")
         .select("product", "user")
-        .join(theirs.select("user", other), on="user")
-        .select("product", "other")
-        .unique()
-    )
-    return Graph(
-        Sample(buyers.drop("hash").sort("product"), sample.whole and bought.whole), together, met
+        .join(liking, on="user")
+        .filter(pl.col("product") != pl.col("other"))
+        .group_by("product", "other")
+        .agg(pl.len().alias("strength"))
+        .filter(pl.col("strength") >= USERS)
+        .with_columns(pl.lit(False).alias("bought"))
     )
 
 
-def _once(reviews: pl.DataFrame) -> pl.DataFrame:
+def _once(reviews: pl.DataFrame, *more: str) -> pl.DataFrame:
     """One row a user and product: liked, if ever it was."""
-    rows = reviews.sort("product", "user", "liked", "place", descending=[False, False, True, False])
-    return rows.unique(["product", "user"], keep="first", maintain_order=True)
+    return reviews.group_by("product", "user", *more).agg(
+        pl.col("liked").any(), pl.col("place").min()
+    )
 
 
 def also_liked(t: Tables, draw: Draw) -> pl.DataFrame:
@@ -171,7 +176,7 @@ def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
         pairs = known.select(pl.col("product").alias("own"), pl.col("other").alias("product"))
         found = found.join(pairs, on=["own", "product"], how="anti")
     found = found.join(t.products, on="product").filter(
-        ~pl.col("bought_together").list.contains("own_asin").fill_null(False),
+        ~pl.col("bought_together").list.contains(pl.col("own_asin")).fill_null(False),
         _common() < pl.col("least"),
         jaccard(pl.col("words"), pl.col("asked")) < NEAR,
     )

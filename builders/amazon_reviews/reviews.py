@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from builders.amazon_reviews.tables import Tables, product_row, touched
+from builders.amazon_reviews.tables import Sample, Tables, once, product_row, touched
 from builders.draw import Draw, Exhausted
 from builders.options import compose
 from builders.shopbench import RANKED
@@ -27,13 +27,18 @@ TOO_LITTLE = "too little text"
 REPEATED = "review given twice"
 
 _VIDEO = r"\[\[VIDEOID:[^\]]*\]\]"
-_NUMBER = r"(?:zero|no|one|two|three|four|five|half|a|all|\d+(?:\.\d+)?)"
-#: What says the stars of a review.
+_NUMBER = r"(?:zero|no|one|two|three|four|five|half|\d+(?:\.\d+)?)"
+_STAR = r"(?:stars?|estrellas?|étoiles?|sterne|stelle)(?:[^\w-]|-\W|-rat|$)"
+#: What says the stars of a review; something star-shaped does not.
 SAYS_STARS = (
-    rf"(?i)\b{_NUMBER}(?:\s+(?:full|whole|big|solid))?[\s-]*(?:stars?|estrellas?)\b|[★⭐✩☆🌟]"
-    r"|\b\d+(?:\.\d+)?\s*(?:/|out of)\s*(?:5|10|five|ten)\b"
+    rf"(?i)\b(?:{_NUMBER}|a|all|cinco)(?:\s+(?:full|whole|half|big|solid))?[\s-]*{_STAR}"
+    rf"|\b{_NUMBER}\s+\w+\s+stars\b|\b(?:[0-5]|two|three|four|five)\s*starts\b"
+    r"|\b(?:few|less|fewer)\s+stars\b|\bstars?\s+(?:off|less|down)\b|[\x{2729}-\x{2730}★☆⭐🌟]"
+    rf"|\b{_NUMBER}\s*(?:/|out of)\s*(?:5|10|five|ten)\b"
     r"|\bstars?\b[^.!?]{0,20}\b[0-5]\b|\b[1-5]\s?\*"
     r"|\b(?:minus|negative|lost?|deducted|took off|knocked off)\b[^.!?]{0,20}\bstars?\b"
+    rf"|\b(?:giv(?:e|ing)|gave|rat(?:e|ed|ing))\s+(?:\w+\s+)?(?:a|an)\s+(?:solid\s+)?{_NUMBER}\b"
+    r"|\brat(?:e|ed|ing)(?:\W+(?:it|this|them|these|is|of|at))?\W+[0-5](?:\.\d)?\b"
 )
 
 
@@ -60,7 +65,8 @@ def _asked(anchors: pl.DataFrame, said: str) -> pl.DataFrame:
 
 def rating_of_review(t: Tables, draw: Draw) -> pl.DataFrame:
     """7: the stars, each of the five in turn; nothing shown says them."""
-    rows = pl.concat([sample.rows for sample in t.rated.values()])
+    # a review may be given again with other stars
+    rows = once(pl.concat([sample.rows for sample in t.rated.values()]))
     drawn = draw.first(rows, "review", strata="rating")
     _enough(t, draw, rows)
     found = _plain(drawn)
@@ -174,14 +180,10 @@ def _options(found: pl.DataFrame, *more: str) -> pl.DataFrame:
 
 def rank_reviews_by_helpfulness(t: Tables, draw: Draw) -> pl.DataFrame:
     """36: five reviews of a product, their votes clearly apart."""
-    products = replace(t.voted, rows=t.voted.rows.select("product").unique())
-    drawn = products.first(draw, "product").with_columns(
-        pl.col("product").cast(pl.String).alias("key")
-    )
+    drawn = _voted(t, draw).with_columns(pl.col("product").cast(pl.String).alias("key"))
     known = t.products.select("product", "parent_asin", pl.col("title").alias("named"))
     drawn = drawn.join(known, on="product", how="left", maintain_order="left")
-    rows = t.voted.rows.drop("parent_asin", "title").join(drawn, on="product")
-    rows = rows.filter(pl.col("helpful_vote").n_unique().over("key") >= RANKED)
+    rows = t.votes.drop("parent_asin", "title").join(drawn, on="product")
     shown = _plain(rows.with_columns(pl.lit(None, pl.String).alias("title")))
     shown = shown.filter(pl.col("unfit").is_null()).with_columns(
         draw.hash("vote", pl.col("key"), pl.col("review")).alias("hash")
@@ -216,6 +218,18 @@ def rank_reviews_by_helpfulness(t: Tables, draw: Draw) -> pl.DataFrame:
         .alias("unfit"),
     )
     return compose(draw, anchors, _options(found, "age"), RANKED, chars=MAX_REVIEW_CHARS)
+
+
+def _voted(t: Tables, draw: Draw) -> pl.DataFrame:
+    """The next products whose reviews have five different vote counts; the others are counted."""
+    products = t.voted.rows.with_columns(draw.hash("first", pl.col("product")).alias("hash"))
+    fit = Sample(products.filter("voted"), t.voted.whole)
+    drawn = fit.first(draw, "product")
+    passed = products.filter(~pl.col("voted"))
+    if len(drawn) == draw.limit:
+        passed = passed.filter(pl.col("hash") < drawn["hash"].max())
+    draw.drop("product with fewer than 5 different vote counts", len(passed))
+    return drawn.drop("hash")
 
 
 #: Milliseconds.

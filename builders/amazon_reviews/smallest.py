@@ -29,12 +29,10 @@ class Smallest:
         """Whether nothing of the stream was left out."""
         return self.bound == _ALL
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """Take a batch of the stream."""
-        if not self.most:
-            rows = rows.clear()
-        elif not self.whole:
-            rows = rows.filter(pl.col("hash") <= self.bound)
+    def add(self, rows: pl.DataFrame, which: pl.Expr | bool = True) -> None:
+        """Take a batch of the stream, or those of its rows of which `which` is true."""
+        low = pl.col("hash") <= pl.lit(self.bound, pl.UInt64)
+        rows = rows.filter(low, which) if self.most else rows.clear()
         self._kept.append(rows)
         self._count += len(rows)
         if self._count > 2 * self.most:

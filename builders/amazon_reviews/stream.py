@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.amazon_reviews.liked import Graph, graph
+from builders.amazon_reviews.liked import graph
 from builders.amazon_reviews.smallest import Smallest
 from builders.amazon_reviews.tables import (
     LIKED,
@@ -24,11 +24,13 @@ from builders.amazon_reviews.tables import (
     Sample,
     Tables,
     category,
+    once,
     product_key,
     review_row,
 )
 from builders.draw import Draw, hashed, ring
 from builders.errors import ShopmixError
+from builders.shopbench import RANKED
 from builders.source import Rows, parts, row_hash, unreadable
 from builders.text import clean, words
 
@@ -36,57 +38,81 @@ from builders.text import clean, words
 SHORTEST, LONGEST, LONGEST_RATED = 40, 600, 1_500
 #: Reviews that are at hand as distractors, with their products, whichever sets are built.
 POOL = 60_000
-#: How many reviews are looked at for each question: of its own, or of products with all of theirs.
-_OWN, _ALL = 2, 16
+#: Reviews that are looked at for each question: one by one, or those of products with all of
+#: theirs, of which few are fit. Of these no texts are kept.
+_OWN, _ALL = 2, 128
+#: Questions that are looked at beside those wanted: a small draw needs no second reading.
+_SPARE = 100
+_LONG = pl.col("chars").is_between(SHORTEST, LONGEST_RATED)
 #: Rows of a batch.
 _BATCH = 100_000
-_EDGES = {"product": pa.uint64(), "user": pa.uint64(), "place": pa.uint64(), "liked": pa.bool_()}
-_TEXTS = (
-    "review", "product", "place", "row", "rating", "title", "text", "timestamp", "helpful_vote",
-    "user_id", "parent_asin", "hash",
-)  # fmt: skip
+#: What is kept of every review, in a file beside.
+_EDGES = pa.schema(
+    {"product": pa.uint64(), "user": pa.uint64(), "place": pa.uint64(), "liked": pa.bool_()}
+)
+#: What is kept of a review that may be shown.
+_SHOWN = pa.schema(
+    {
+        **dict.fromkeys(("review", "product", "place"), pa.uint64()),
+        **dict.fromkeys(("row", "title", "text", "user_id", "parent_asin"), pa.large_string()),
+        **dict.fromkeys(("timestamp", "helpful_vote"), pa.int64()),
+        "rating": pa.float64(),
+    }
+)
 
 
-def read(rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int) -> Tables:
+def read(rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Tables:
     """Read a source; `limit`: only so many products."""
-    return _Pass(rows, seed, limit, sizes, factor).tables()
+    return _Pass(rows, seed, limit, wanted).tables()
 
 
 class _Pass:
     """One reading of all files."""
 
-    def __init__(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> None:
+    def __init__(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> None:
         self.rows, self.seed, self.limit = rows, seed, limit
         self.rejects: Counter[str] = Counter()
         self.revision = 0
-        wanted = {name: factor * size for name, size in sizes.items()}
-        self.rated = {stars: Smallest(wanted.get(RATED, 0) // len(STARS)) for stars in STARS}
-        self.written = Smallest(wanted.get(WRITTEN, 0) * _OWN)
-        self.voted = Smallest(wanted.get(VOTED, 0) * _ALL)
-        self.edges = Smallest(wanted.get(LIKED, 0) * _ALL)
-        self.bought = Smallest(wanted.get(LIKED, 0))
+        self.wanted = {name: count + _SPARE for name, count in wanted.items()}
+        rated = self.wanted.get(RATED, 0) // len(STARS)
+        self.rated = {stars: Smallest(rated) for stars in STARS}
+        self.written = Smallest(self.wanted.get(WRITTEN, 0) * _OWN)
+        self.voted = Smallest(self.wanted.get(VOTED, 0) * _ALL)
+        self.edges = Smallest(self.wanted.get(LIKED, 0) * _ALL)
+        self.bought = Smallest(self.wanted.get(LIKED, 0))
         self.pool = Smallest(POOL)
 
     def tables(self) -> Tables:
         """Read all, and gather what the sets need."""
         self._read_products()
         with tempfile.TemporaryDirectory(prefix="shopmix-") as folder:
-            path = Path(folder) / "edges.parquet"
-            with pq.ParquetWriter(path, pa.schema(_EDGES.items())) as edges:
-                self._read_reviews(edges)
-            if not self.revision:
-                raise ShopmixError(f"{self.rows.where}: there is no review")
-            found = graph(path, self.edges, self.bought)
-        pool = _once(self.pool.rows()).filter(~pl.col("repeated"))
+            edges, voted = Path(folder) / "edges.parquet", Path(folder) / "voted.parquet"
+            with _writer(edges, _EDGES) as one, _writer(voted, _SHOWN) as other:
+                self._read_reviews(one, other)
+            found = graph(edges, self.edges, self.bought, self.wanted.get(LIKED, 0))
+            products, votes = self._voted(voted)
+        pool = once(self.pool.rows()).filter(~pl.col("repeated"))
         pool = pool.with_columns(ring(pl.col("review")).alias("ring")).sort("ring")
         rated = {stars: _sample(kept) for stars, kept in self.rated.items()}
-        written, voted = _sample(self.written), _sample(self.voted)
+        written = _sample(self.written)
+        shown = [frame["product"] for frame in (written.rows, votes, pool)]
+        shown += [found.together[name] for name in ("product", "other")]
         return Tables(
-            rated, written, voted, pool, found.buyers, found.together, found.met,
-            self._products(written, voted, pool, found), self._named_revision(), self.rejects,
+            rated, written, products, votes, pool, found.buyers, found.together, found.met,
+            self._products(pl.concat(shown).unique()), self._named_revision(), self.rejects,
         )  # fmt: skip
+
+    def _voted(self, path: Path) -> tuple[Sample, pl.DataFrame]:
+        """Products of the smallest hashes, and the voted reviews of those that have enough."""
+        products = self.voted.rows().group_by("hash", "product", maintain_order=True)
+        counted = products.agg(pl.col("helpful_vote").n_unique().alias("levels"))
+        counted = counted.sort("hash").with_columns((pl.col("levels") >= RANKED).alias("voted"))
+        enough = pl.col("voted").cum_sum() <= self.wanted.get(VOTED, 0)
+        kept = counted.filter(enough).select("product", "voted")
+        fit = kept.lazy().filter("voted").select("product")
+        texts = pl.scan_parquet(path).join(fit, on="product", how="semi")
+        votes = once(texts.collect(engine="streaming"))
+        return Sample(kept, self.voted.whole and len(kept) == len(counted)), votes
 
     def _named_revision(self) -> str:
         return self.rows.revision or f"rows-{self.revision % 2**64:016x}"
@@ -112,42 +138,54 @@ class _Pass:
                     yield batch
             except pl.exceptions.PolarsError as error:
                 raise unreadable(SOURCE, self.rows, error) from None
+        if not read:
+            raise ShopmixError(f"{self.rows.where}: there are no rows of {table}")
 
     def _first(self, name: str, key: str) -> pl.Expr:
         """The hash that a set draws by."""
         return Draw(self.seed, name, 0, 0).hash("first", pl.col(key))
 
     def _read_products(self) -> None:
-        columns = [name for name in SOURCE.tables["products"].columns if name != "file"]
         frame = self.rows.tables["products"].with_columns(product_key().alias("product"))
-        told = [pl.col(name) for name in columns if name != "bought_together"]
-        content = row_hash(pl.col("product"), [str(one.meta.output_name()) for one in told])
+        listed = hashed(pl.col("bought_together").list.join(" "), seed=9).fill_null(0)
         frame = frame.select(
             "product",
             "bought_together",
             self._first(LIKED, "product").alias("hash"),
-            (content + hashed(pl.col("bought_together").list.join(" ")).fill_null(0)).alias(
-                "content"
-            ),
+            (row_hash(pl.col("product"), ["parent_asin", "title"]) + listed).alias("content"),
         )
         for batch in self._batches("products", frame):
             self.bought.add(batch.filter(pl.col("bought_together").list.len() > 0).drop("content"))
 
-    def _read_reviews(self, edges: pq.ParquetWriter) -> None:
-        hashes = {
-            "rated": self._first(RATED, "review"),
-            "written": self._first(WRITTEN, "review"),
-            "voted": self._first(VOTED, "product"),
-            "liking": self._first(LIKED, "product"),
-            "pooled": hashed(pl.col("review"), seed=2),
-        }
+    def _read_reviews(self, edges: pq.ParquetWriter, voted: pq.ParquetWriter) -> None:
+        fair = pl.col("chars") <= LONGEST
+        for whole in self._batches("reviews", self._reviews()):
+            batch = whole if whole["named"].all() else whole.filter("named")
+            self.rejects["review without user, product, time or stars"] += len(whole) - len(batch)
+            for stars, sample in self.rated.items():
+                sample.add(_drawn_by(batch, "rated"), _LONG & (pl.col("rating") == stars))
+            self.written.add(_drawn_by(batch, "written"), _LONG & fair)
+            self.pool.add(_drawn_by(batch, "pooled"), _LONG & fair)
+            # a review without a vote may just not have been seen
+            seen = batch.filter(_LONG & fair & (pl.col("helpful_vote") > 0))
+            self.voted.add(seen.select("product", "helpful_vote", pl.col("voted").alias("hash")))
+            if self.voted.most:
+                voted.write_table(seen.select(_SHOWN.names).to_arrow().cast(_SHOWN))
+            liked = batch.select(*_EDGES.names, pl.col("liking").alias("hash"))
+            self.edges.add(liked)
+            if self.edges.most:
+                edges.write_table(liked.select(_EDGES.names).to_arrow().cast(_EDGES))
+
+    def _reviews(self) -> pl.LazyFrame:
+        """Reviews with the hashes that all sets draw by, and of their content."""
         columns = [name for name in SOURCE.tables["reviews"].columns if name != "file"]
         review = hashed(pl.col("parent_asin"), pl.col("user_id"), pl.col("timestamp"))
         named = pl.all_horizontal(
             pl.col("parent_asin", "user_id", "timestamp").is_not_null(),
             pl.col("rating").is_in(STARS),
         )
-        frame = (
+        content = row_hash(pl.col("review").fill_null(0), columns) + pl.col("place")
+        return (
             self.rows.tables["reviews"]
             .filter(self._among)
             .with_columns(
@@ -158,65 +196,44 @@ class _Pass:
                 review_row().alias("row"),
                 named.fill_null(False).alias("named"),
                 pl.col("text").str.len_chars().fill_null(0).alias("chars"),
+                (pl.col("rating") >= 4).alias("liked"),
             )
             .with_columns(
-                (row_hash(pl.col("review").fill_null(0), columns) + pl.col("place")).alias(
-                    "content"
-                ),
-                **hashes,
+                content.alias("content"),
+                self._first(RATED, "review").alias("rated"),
+                self._first(WRITTEN, "review").alias("written"),
+                self._first(VOTED, "product").alias("voted"),
+                self._first(LIKED, "product").alias("liking"),
+                hashed(pl.col("review"), seed=2).alias("pooled"),
             )
         )
-        for whole in self._batches("reviews", frame):
-            batch = whole.filter("named")
-            self.rejects["review without user, product, time or stars"] += len(whole) - len(batch)
-            self._keep(batch)
-            liked = batch.with_columns((pl.col("rating") >= 4).alias("liked"))
-            self.edges.add(liked.select(*_EDGES, pl.col("liking").alias("hash")))
-            if self.edges.most:
-                edges.write_table(liked.select(*_EDGES).to_arrow().cast(pa.schema(_EDGES.items())))
 
-    def _keep(self, batch: pl.DataFrame) -> None:
-        """Show a batch to every sample."""
-        rated = batch.filter(pl.col("chars").is_between(SHORTEST, LONGEST_RATED))
-        for stars, sample in self.rated.items():
-            sample.add(_shown(rated.filter(pl.col("rating") == stars), "rated"))
-        shown = batch.filter(pl.col("chars").is_between(SHORTEST, LONGEST))
-        self.written.add(_shown(shown, "written"))
-        self.pool.add(_shown(shown, "pooled"))
-        # a review without a vote may just not have been seen
-        self.voted.add(_shown(shown.filter(pl.col("helpful_vote") > 0), "voted"))
-
-    def _products(
-        self, written: Sample, voted: Sample, pool: pl.DataFrame, found: Graph
-    ) -> pl.DataFrame:
+    def _products(self, wanted: pl.Series) -> pl.DataFrame:
         """The products that may be asked about or shown, with clean titles."""
-        wanted = [frame["product"] for frame in (written.rows, voted.rows, pool)]
-        wanted += [found.together[name] for name in ("product", "other")]
         named = (
             self.rows.tables["products"]
             .with_columns(product_key().alias("product"))
-            .filter(pl.col("product").is_in(pl.concat(wanted).unique().implode()))
+            .join(wanted.alias("product").to_frame().lazy(), on="product", how="semi")
             .select("product", "parent_asin", "title", "bought_together")
             .collect(engine="streaming")
-            .sort("product", "title")
+            .sort("product", "title", pl.col("bought_together").list.join(" "))
             .unique("product", keep="last", maintain_order=True)  # a missing title comes first
         )
         named = named.with_columns(clean(named["title"])).drop_nulls("title")
         return named.with_columns(words(pl.col("title")).alias("words"))
 
 
-def _shown(rows: pl.DataFrame, by: str) -> pl.DataFrame:
-    return rows.drop("hash", strict=False).rename({by: "hash"}).select(_TEXTS)
+def _drawn_by(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    return rows.select(*_SHOWN.names, "chars", pl.col(name).alias("hash"))
 
 
 def _sample(kept: Smallest) -> Sample:
-    return Sample(_once(kept.rows()).drop("hash"), kept.whole)
+    return Sample(once(kept.rows()).drop("hash", "chars"), kept.whole)
 
 
-def _once(rows: pl.DataFrame) -> pl.DataFrame:
-    """Marks all but one of equal reviews."""
-    rows = rows.sort("review", "text", "rating", "title", "row")
-    return rows.with_columns((~pl.col("review").is_first_distinct()).alias("repeated"))
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """For files that are read once: quick to write."""
+    return pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False)
 
 
 def _about(rows: Rows, table: str) -> int:

@@ -66,10 +66,12 @@ class Sample:
 class Tables:
     """What was kept.
 
-    rated (by stars), written, voted: samples of review, product, place (u64; a place is a
-      category), row (its name), rating, title, text, timestamp, helpful_vote, user_id,
-      parent_asin, repeated (bool: the same user reviewed the product at that moment before).
+    rated (by stars), written: samples of review, product, place (u64; a place is a category),
+      row (its name), rating, title, text, timestamp, helpful_vote, user_id, parent_asin,
+      repeated (bool: the same user reviewed the product at that moment before).
     pool: such rows for distractors, with `ring` and sorted by it.
+    voted: a sample of product, voted (bool: its reviews have five different vote counts).
+    votes: such rows as of `written`, with votes, of products that are `voted`.
     buyers: a sample of product, place: products with others in `together`.
     together: product, other, bought (bool, else liked), strength (by how many users).
     met: product, other: all that the users of a product in `buyers` reviewed as well.
@@ -79,6 +81,7 @@ class Tables:
     rated: Mapping[float, Sample]
     written: Sample
     voted: Sample
+    votes: pl.DataFrame
     pool: pl.DataFrame
     buyers: Sample
     together: pl.DataFrame
@@ -106,6 +109,12 @@ def product_row() -> pl.Expr:
 def product_key() -> pl.Expr:
     """The join key of a product, UInt64."""
     return hashed(pl.col("parent_asin"))
+
+
+def once(reviews: pl.DataFrame) -> pl.DataFrame:
+    """Marks all but one of equal reviews."""
+    reviews = reviews.sort("review", "text", "rating", "title", "row")
+    return reviews.with_columns((~pl.col("review").is_first_distinct()).alias("repeated"))
 
 
 def touched(*names: str) -> pl.Expr:

@@ -78,9 +78,7 @@ class EcInstruct(Builder):
     reasons = REASONS
     unit = "inputs"
 
-    def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> Content:
+    def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All inputs, each once."""
         return read(rows, limit)
 

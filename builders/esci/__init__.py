@@ -92,12 +92,10 @@ class Esci(Builder):
     reasons = REASONS
     unit = "queries"
 
-    def read(
-        self, rows: Rows, seed: int, limit: int | None, sizes: Mapping[str, int], factor: int
-    ) -> Tables:
+    def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Tables:
         """ESCI's tables; texts for the sets that begin with one."""
-        texts = {name: share * sizes[name] for name, share in _TEXTS.items() if name in sizes}
-        return read(rows, limit, seed, texts, factor)
+        texts = {name: share * wanted[name] for name, share in _TEXTS.items() if name in wanted}
+        return read(rows, limit, seed, texts)
 
     def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Judgements, products and queries as published."""

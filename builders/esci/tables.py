@@ -107,16 +107,16 @@ class Tables:
     rejects: Mapping[str, int]
 
 
-def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], factor: int) -> Tables:
+def read(rows: Rows, limit: int | None, seed: int, counts: Mapping[str, int]) -> Tables:
     """Read a source.
 
-    limit: only so many queries. sizes: the sets that begin with a product's text, and how many
-    samples each is to have; `factor` times as many texts are kept for it.
+    limit: only so many queries. counts: the sets that begin with a product's text, and how many
+    texts are kept for each.
     Raises `ShopmixError` where a file breaks off in the middle or holds no usable judgement.
     """
     try:
         total = rows.tables["products"].select(pl.len()).collect().item()
-        keep_text = _kept(total, seed, sizes, factor)
+        keep_text = _kept(total, seed, counts)
         examples = _examples(rows).collect(engine="streaming")
         products = _products(rows, keep_text).collect(engine="streaming")
     except pl.exceptions.PolarsError as error:
@@ -136,11 +136,11 @@ def read(rows: Rows, limit: int | None, seed: int, sizes: Mapping[str, int], fac
     return Tables(products, texts, queries, judged, known, revision, rejects)
 
 
-def _kept(total: int, seed: int, sizes: Mapping[str, int], factor: int) -> pl.Expr:
+def _kept(total: int, seed: int, counts: Mapping[str, int]) -> pl.Expr:
     """Whose texts to keep, by the column `product`."""
-    if not sizes:
+    if not counts:
         return pl.lit(False)
-    shares = {name: factor * size / max(total, 1) for name, size in sizes.items()}
+    shares = {name: count / max(total, 1) for name, count in counts.items()}
     drawn = [
         _below(Draw(seed, name, 0, 0).hash("first", pl.col("product")), share)
         for name, share in shares.items()

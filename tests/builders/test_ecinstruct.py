@@ -274,7 +274,7 @@ def ranked(query: str, products: list[str], output: str, **more: str) -> Row:
 
 def test_retrieval_is_filled_with_products_of_other_queries(demo: Path) -> None:
     told = samples(demo, "products_for_query")
-    rows = BUILDER.read(open_source(BUILDER.source, "demo"), 0, None, {}, 1).rows
+    rows = BUILDER.read(open_source(BUILDER.source, "demo"), 0, None, {}).rows
     split = dict(rows.select("row", "split").iter_rows())
     for one in told:
         options = one["fields"]["options"]

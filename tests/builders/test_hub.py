@@ -152,13 +152,13 @@ def test_the_server_speaks_the_protocol(hub: HubServer, tmp_path: Path) -> None:
 
 
 def test_samples_are_those_of_the_demo_rows(
-    hub: HubServer, published: Path, demo: Path, tmp_path: Path
+    hub: HubServer, published: Path, esci_demo: Path, tmp_path: Path
 ) -> None:
     commit = hub.repos[REPO].commit
     assert commit[:12] in succeeds(tmp_path, hub)
     found = dict(samples_of(tmp_path / "out"))
     assert len(found) == len(BUILDER.sets)
-    for name, samples in samples_of(demo):
+    for name, samples in samples_of(esci_demo):
         assert set(found[name]["source_revision"]) == {commit}, name
         assert found[name].drop("source_revision").equals(samples.drop("source_revision")), name
 

@@ -1,0 +1,94 @@
+"""Reviews and products of ours in the layout of Amazon Reviews 2023, and what is built of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from builders.amazon_reviews import BUILDER
+from builders.source import HERE
+from tests.conftest import build, samples_of
+
+DEMO = HERE / "demo" / "amazon_reviews"
+CATEGORIES = ("Home_and_Kitchen", "Sports_and_Outdoors")
+#: Not English alone, but without a word that a title of ours has.
+TEXT = "The handle broke after two weeks of daily use, and nobody answered my letters."
+
+Row = dict[str, Any]
+
+
+def review(number: int, **changed: object) -> Row:
+    """A review of the product of this number."""
+    row = {
+        "rating": 5.0, "title": "So so", "text": f"{TEXT} Number {number}.", "images": [],
+        "asin": f"A{number}", "parent_asin": f"P{number}", "user_id": f"U{number}",
+        "timestamp": 1_600_000_000_000 + number, "helpful_vote": 0, "verified_purchase": True,
+    }  # fmt: skip
+    return row | changed
+
+
+def product(number: int, **changed: object) -> Row:
+    """A product whose title shares no word with that of another."""
+    row = {
+        "main_category": "Home", "title": f"brand{number} item{number} model{number}",
+        "average_rating": 4.5, "rating_number": 9, "features": [], "description": [],
+        "price": None, "images": [], "videos": [], "store": None, "categories": [],
+        "details": {}, "parent_asin": f"P{number}", "bought_together": None,
+    }  # fmt: skip
+    return row | changed
+
+
+def lines(rows: Iterable[Row]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def files(folder: Path, category: str = "Kitchen") -> tuple[Path, Path]:
+    """Where a category's reviews and products are."""
+    raw = folder / "raw"
+    found = (
+        raw / "review_categories" / f"{category}.jsonl",
+        raw / "meta_categories" / f"meta_{category}.jsonl",
+    )
+    for file in found:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def publish(
+    folder: Path, reviews: Iterable[Row], products: Iterable[Row], category: str = "Kitchen"
+) -> Path:
+    """Write a category's two files."""
+    for file, rows in zip(files(folder, category), (reviews, products), strict=True):
+        file.write_text(lines(rows), "utf-8")
+    return folder
+
+
+def published(folder: Path = DEMO) -> dict[str, tuple[list[Row], list[Row]]]:
+    """The reviews and the products of each category of a folder, as they stand there."""
+    found = {}
+    for file in sorted((folder / "raw" / "review_categories").glob("*.jsonl")):
+        both = [path.read_text("utf-8") for path in files(folder, file.stem) if path.exists()]
+        rows = [[json.loads(line) for line in text.split("\n") if line] for text in both]
+        found[file.stem] = (rows[0], rows[1] if len(rows) > 1 else [])
+    return found
+
+
+def made(out: Path, source: Path | str, **settings: Any) -> dict[str, pl.DataFrame]:
+    """Build the sets (all, or those named), and read them by their short names."""
+    settings["sets"] = tuple(settings.get("sets", ()))
+    build(out, BUILDER, source=str(source), **settings)
+    return {name.partition(".")[2]: found for name, found in samples_of(out)}
+
+
+def told(out: Path, name: str) -> Mapping[str, Any]:
+    """A set's manifest."""
+    found: dict[str, Any] = json.loads((out / f"amazon_reviews.{name}.json").read_text("utf-8"))
+    return found
+
+
+def fields(samples: pl.DataFrame) -> list[Row]:
+    return [json.loads(text) for text in samples["fields"]]
