@@ -2,17 +2,7 @@
 
 A rater saw the whole product page, forgave a missing size, and sometimes erred: of ESCI's labels,
 a careful reader of query and title cannot defend about four in ten. What such a reader can check
-are words, so a label counts where they agree with it:
-
-    E  the title has every word of the query, not all of them after "for", and its first part names
-       no accessory that the query does not: a TV remote is no TV; the query has two words or more,
-       as one names a field, not a product, and neither negations nor single letters
-    S  it has half of them or more, but not all: the same kind of thing, a requirement missed
-    C  it has some of them, but not all: an accessory names what it goes with
-    I  it has a quarter of them at most
-
-Words are looked for at the beginning of the title's words (a plural does no harm), those with a
-digit as a whole (A10 is not A10e), and Japanese ones anywhere.
+are words, so a label counts where they agree with it: `builders.relevance` has the rules.
 """
 
 from __future__ import annotations
@@ -22,26 +12,22 @@ from collections import Counter
 import polars as pl
 
 from builders.draw import hashed, ring
+from builders.relevance import (
+    ACCESSORY,
+    LONG_JAPANESE,
+    UNTOLD,
+    bears_out,
+    head,
+    names_accessory,
+    plain,
+    sought,
+)
 from builders.text import clean, words
 
 LABELS = ("E", "S", "C", "I")
 SPLITS = ("train", "test")
 #: ShopBench's relevance weights of the four labels.
 WEIGHTS = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
-# What a title fits, but is not.
-_FITS = r" (?:for|fits|compatible with|compatible con|para) .*$"
-# What a title calls its product, up to the first comma, dash, "for" or "with".
-_NAMED = r"^(.+?)(?:\s(?:for|with|fits|compatible)\s|[,;:|(\[]|\s[-–]\s|$)"
-# What goes with a thing, or shows it, and is not the thing.
-_ACCESSORY = (
-    r"\b(accessor|band|bag|book|bracelet|case|charm|charger|costume|cover|decal|earring|figure|holder"
-    r"|kit|lens|magnet|manual|mount|necklace|ornament|part|poster|print|protector|puzzle|remote"
-    r"|replacement|shirt|skin|stand|sticker|strap|topper|toy)(?:s|es|y|ies)?\b"
-)
-# Words cannot bear out what must not be there, and a single letter is found anywhere.
-_UNTOLD = r"\b(?:without|not|no|non|except|sin|excepto)\b|(?:^|\s)[a-z](?:\s|$)"
-# One Japanese word may be a whole compound, "手帳型スマホケース" written without its first part.
-_LONG_JAPANESE = r"^[\p{Katakana}ー\p{Han}]{4,}$"
 
 
 def judgements(
@@ -111,19 +97,10 @@ def _as_before(*columns: str) -> pl.Expr:
 
 def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """The judgements that the words agree with, by example_id."""
-    word = pl.col("words").str.replace_all(".", " ", literal=True)
-    sought = (
-        pl.when(word.str.contains(r"\p{N}"))
-        .then(" " + word + " ")
-        .when(word.str.contains(r"^\p{Latin}"))
-        .then(" " + word)
-        .otherwise(word)
-    )
     asked = queries.lazy().select("query_id", "words").explode("words").drop_nulls()
-    asked = asked.select("query_id", sought.alias("word"))
-    plain = pl.col("title").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ")
-    titles = products.lazy().select("product", (" " + plain + " ").alias("title"))
-    titles = titles.with_columns(pl.col("title").str.replace(_FITS, "").alias("head"))
+    asked = asked.select("query_id", sought(pl.col("words")).alias("word"))
+    titles = products.lazy().select("product", plain(pl.col("title")).alias("title"))
+    titles = titles.with_columns(head(pl.col("title")).alias("head"))
     counted = (
         rows.lazy()
         .join(titles, on="product")
@@ -133,7 +110,7 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
             "label",
             pl.col("title").str.contains(pl.col("word"), literal=True).alias("had"),
             pl.col("head").str.contains(pl.col("word"), literal=True).alias("headed"),
-            (pl.col("word").str.contains(_LONG_JAPANESE)).alias("long"),
+            pl.col("word").str.contains(LONG_JAPANESE).alias("long"),
         )
         .group_by("example_id")
         .agg(
@@ -144,16 +121,11 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
         )
         .collect(engine="streaming")
     )
-    some = (pl.col("share") > 0) & (pl.col("share") < 1)
-    agrees = (
-        pl.when(pl.col("label") == "E")
-        .then((pl.col("share") == 1) & pl.col("headed") & pl.col("telling"))
-        .when(pl.col("label") == "I")
-        .then(pl.col("share") <= 1 / 4)
-        .when(pl.col("label") == "S")
-        .then(some & (pl.col("share") >= 1 / 2))
-        .otherwise(some)
+    agrees = pl.any_horizontal(
+        (pl.col("label") == label) & fits for label, fits in bears_out(pl.col("share")).items()
     )
+    sure = pl.col("headed") & pl.col("telling")
+    agrees &= (pl.col("label") != "E") | sure
     agreed = counted.filter(agrees).select("example_id", "label")
     exact = agreed.filter(pl.col("label") == "E").join(rows.drop("label"), on="example_id")
     return agreed.join(_beside(exact, queries, products), on="example_id", how="anti").select(
@@ -163,16 +135,13 @@ def _borne_out(rows: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame
 
 def _beside(exact: pl.DataFrame, queries: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """The exact matches that have the query's words but may still be beside it, by example_id."""
-    untold = pl.col("query_key").str.contains(_UNTOLD).alias("untold")
+    untold = pl.col("query_key").str.contains(UNTOLD).alias("untold")
     title = pl.col("title").str.to_lowercase()
-    accessory = pl.col("title").str.extract(_NAMED).str.extract(_ACCESSORY)
-    named = pl.col("query_key").str.contains(accessory, literal=True).fill_null(True)
+    named = names_accessory(pl.col("title"), pl.col("query_key"))
     asked = queries.lazy().select("query_id", "query_key", untold)
     known = exact.lazy().join(asked, on="query_id")
     # most titles name no accessory anywhere, which is quick to see
-    shown = (
-        products.lazy().select("product", title).filter(pl.col("title").str.contains(_ACCESSORY))
-    )
+    shown = products.lazy().select("product", title).filter(pl.col("title").str.contains(ACCESSORY))
     beside = known.join(shown, on="product").filter(~named)
     both = [known.filter("untold").select("example_id"), beside.select("example_id")]
     return pl.concat(both).unique().collect(engine="streaming")
