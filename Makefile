@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-engines check bench lock clean
+.PHONY: demo test test-engines check docs bench lock clean
 
 demo: .venv/complete
-	$(BIN)/python -m builders.esci --source demo --out data/demo --show 1
+	$(BIN)/python -m builders all --source demo --out data/demo --show 1
 
 test: .venv/complete check
 	$(BIN)/python -m pytest
@@ -18,6 +18,9 @@ check: .venv/complete
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: .venv/complete
+	$(BIN)/python -m tools.sets_page
 
 bench: .venv/complete
 	$(BIN)/python benchmarks/esci.py

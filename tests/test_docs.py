@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import build, publish
+from tests.conftest import BUILDERS, build, publish
+from tools.sets_page import PAGE, page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +33,8 @@ def _commands(start: str) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like a reader's: demo samples where `make demo` puts them, and ESCI's files."""
     desk = tmp_path_factory.mktemp("desk")
-    build(desk / "data" / "demo")
+    for builder in BUILDERS.values():
+        build(desk / "data" / "demo", builder)
     (desk / "path" / "to" / "esci").mkdir(parents=True)
     publish(desk / "path" / "to" / "esci")
     return desk
@@ -82,6 +84,10 @@ def test_the_options_are_those_of_the_command() -> None:
     )
     assert real - told == {"--out"}
     assert told <= real
+
+
+def test_the_page_of_sets_is_up_to_date(demo: Path) -> None:
+    assert page(demo) == PAGE.read_text("utf-8"), "make docs"
 
 
 def test_links_lead_to_files() -> None:
