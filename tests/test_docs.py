@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BUILDERS, build, publish
-from tools.sets_page import PAGE, page
+from tools import sets_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -87,7 +87,7 @@ def test_the_options_are_those_of_the_command() -> None:
 
 
 def test_the_page_of_sets_is_up_to_date(demo: Path) -> None:
-    assert page(demo) == PAGE.read_text("utf-8"), "make docs"
+    assert sets_page.page(demo) == sets_page.PAGE.read_text("utf-8"), "make docs"
 
 
 def test_links_lead_to_files() -> None:

@@ -21,10 +21,12 @@ from builders.text import cut
 
 #: What is shown of a product beside its title, and how much of it.
 SHOWN = {"brand": 100, "price": 50, "description": 1_200, "feature": 1_200}
+#: Of "golf sandal", readers name either word or both as the type.
+VAGUE = ("type", "style", "design", "silhouette")
 #: Why an attribute of a product cannot be asked for.
 NO_VALUE = "attribute without a value"
 DIFFERENT = "fields tell the value in different words"
-UNTITLED = "a type that the title does not name"
+UNSURE = "an attribute that several phrases fit"
 COMMA = "a value holds a comma, which parts values in an answer"
 ABSENT = "a value does not stand in the text"
 NESTED = "a value is a part of another"
@@ -107,10 +109,10 @@ def _asked(draw: Draw, values: pl.DataFrame) -> pl.DataFrame:
         pl.col("values", "source").first(),
     )
     found = valued.drop("value").join(found, on=["key", "attribute"], maintain_order="left")
+    found = usable(draw, found, ~pl.col("attribute").str.to_lowercase().is_in(VAGUE), UNSURE)
     titled = pl.col("source") == _TITLE
     found = usable(draw, found, pl.col("agreed") | titled, DIFFERENT)
-    # a title says what its product is; further down it is only "shoes"
-    return usable(draw, found, titled | (pl.col("attribute") != "type"), UNTITLED).drop("source")
+    return found.drop("source")
 
 
 def _spelt(text: str, values: list[str]) -> tuple[list[str] | None, str | None]:

@@ -24,7 +24,7 @@ from builders.ecinstruct.inputs import (
 from builders.ecinstruct.relevance import borne_out
 from builders.options import compose
 from builders.source import Content
-from builders.text import cut, squeezed
+from builders.text import cut, jaccard, squeezed, words
 
 #: Why an option is wrong, where the options are all the answers that there are.
 OTHER_ANSWER = "other_answer"
@@ -36,7 +36,7 @@ LABELS = {"A": "E", "B": "S", "C": "C", "D": "I"}
 #: The answers of the yes/no tasks, as options.
 SUBSTITUTE = {
     "yes": "The product misses some aspect of the query but can be used as a substitute.",
-    "no": "The product satisfies all of the query, or cannot be used as a substitute.",
+    "no": "The product satisfies all of the query; it is no mere substitute.",
 }
 SAME = {
     "yes": "Both are the same product.",
@@ -46,6 +46,14 @@ ANSWERABLE = {
     "yes": "The question can be answered from these reviews.",
     "no": "The question cannot be answered from these reviews.",
 }
+
+#: Titles of products that go together share less of their words than this, those of products that
+#: are viewed for one another this much or more.
+UNLIKE, ALIKE = 0.2, 0.1
+#: Beside what is bought together stands "similar" once in so many times, else "viewed": about as
+#: often as pairs are published to be similar, so that the options do not tell.
+_VIEWED = 10
+_BUY = "who buy"
 
 # NaN is what Python's JSON writes, and no JSON.
 _BARE_NAN = r"(:\s*)NaN(\s*[,}])"
@@ -65,7 +73,11 @@ def relevance_of_product(t: Content, draw: Draw) -> pl.DataFrame:
 
 
 def relation_of_products(t: Content, draw: Draw) -> pl.DataFrame:
-    """13: bought together, viewed together, or similar."""
+    """13: bought together, or else viewed together or similar.
+
+    Shoppers view what is similar, so of these two only the published one is shown. It takes titles
+    that have words in common, and the other titles that have few.
+    """
     rows = of_task(t, "Product_Relation_Prediction").with_columns(
         member("Product 1:").alias("first"), member("Product 2:").alias("second")
     )
@@ -74,7 +86,24 @@ def relation_of_products(t: Content, draw: Draw) -> pl.DataFrame:
     rows = usable(draw, rows, apart, "two products of one title")
     keys = [product_key(pl.col(name)) for name in ("first", "second")]
     anchors = anchored(draw, rows, "first", *keys)
-    return compose(draw, anchors, _published(anchors), 3)
+    found = _published(anchors).with_columns(pl.col("text").str.contains(_BUY).alias("bought"))
+    goes = pl.col("bought") & (pl.col("weight") == 1)
+    likeness = jaccard(words(pl.col("first")), words(pl.col("second"))).alias("likeness")
+    alike = anchors.select("key", likeness)
+    found = found.join(alike, on="key").with_columns(goes.any().over("key").alias("together"))
+    few = draw.hash("similar", pl.col("key")) % _VIEWED == 0
+    similar = pl.col("text").str.contains("similar")
+    shown = (pl.col("weight") == 1) | (
+        pl.when("together").then(~pl.col("bought") & (similar == few)).otherwise("bought")
+    )
+    tells = (
+        pl.when("together").then(pl.col("likeness") < UNLIKE).otherwise(pl.col("likeness") >= ALIKE)
+    )
+    told = found.group_by("key").agg(tells.first().alias("tells"))
+    anchors = anchors.join(told, on="key", how="left", maintain_order="left").with_columns(
+        pl.when(~pl.col("tells")).then(pl.lit("titles do not bear the relation out")).alias("unfit")
+    )
+    return compose(draw, anchors, found.filter(shown), 2)
 
 
 def answerable(t: Content, draw: Draw) -> pl.DataFrame:
@@ -133,12 +162,13 @@ def _record(rows: pl.DataFrame, number: int) -> pl.Series:
 
 
 def substitute_for_query(t: Content, draw: Draw) -> pl.DataFrame:
-    """18: whether a product is a substitute, or anything else."""
+    """18: whether a product is a substitute, or all that was asked for."""
     rows = of_task(t, "Product_Substitute_Identification").with_columns(
         member("query").alias("query"), member("product").alias("title")
     )
     rows = borne_out(_read(draw, rows, "query", "title"))
-    borne = pl.when(pl.col("output") == "yes").then("S").otherwise(pl.col("E") | pl.col("I"))
+    # what is no substitute may be unrelated as well, which words cannot tell
+    borne = pl.when(pl.col("output") == "yes").then("S").otherwise("E")
     rows = usable(draw, rows, borne, UNBORNE).rename({"title": "product"})
     anchors = anchored(draw, rows, "product", query_key(), product_key(pl.col("product")))
     return compose(draw, anchors, _yes_or_no(anchors, SUBSTITUTE), 2)

@@ -122,7 +122,7 @@ def test_what_cannot_be_used_is_counted_by_reason(tmp_path: Path) -> None:
 
 def test_the_demo_has_the_odd_rows(demo: Path) -> None:
     rejects = manifest(demo, "relation_of_products")
-    assert rejects["rejects"] == {"no right option that fits": 1}  # an output that is no option
+    assert rejects["rejects"]["too few options"] == 1  # an output that is no option
     assert rejects["source_rejects"]["task that no set asks"] == 2
     assert rejects["source_rejects"]["input or output is empty"] == 1
     assert rejects["source_rejects"]["same input, contradicting outputs"] == 2
@@ -184,7 +184,7 @@ def test_fields_that_tell_a_value_in_different_words_leave_the_title(tmp_path: P
         ([finding("color", "re")], "a value does not stand in the text"),
         ([finding("color", "red"), finding("color", "red, white")], "a value holds a comma"),
         ([finding("use", "red cape"), finding("use", "cape")], "a value is a part of another"),
-        ([finding("type", "dress", "product description")], "a type that the title does not name"),
+        ([finding("Type", "dress")], "an attribute that several phrases fit"),
         (
             [
                 finding("use", "stage", "product description"),
@@ -229,7 +229,7 @@ def test_products_are_compared_in_both_orders_without_what_is_missing(tmp_path: 
 
 
 def test_answers_are_options_without_letters_shuffled(demo: Path) -> None:
-    for name, count in (("relevance_of_product", 4), ("relation_of_products", 3)):
+    for name, count in (("relevance_of_product", 4), ("relation_of_products", 2)):
         told = samples(demo, name)
         assert all(len(one["fields"]["options"]) == count for one in told)
         assert len({one["truth"] for one in told}) == count
@@ -238,6 +238,37 @@ def test_answers_are_options_without_letters_shuffled(demo: Path) -> None:
         told = samples(demo, name)
         assert len({right(one) for one in told}) == 2
         assert {one["truth"] for one in told} == {0, 1}
+
+
+PAIR = "Product_Relation_Prediction"
+RELATIONS = [
+    "A: Users who buy product 1 may also buy product 2.",
+    "B: Users who view product 1 may also view product 2.",
+    "C: The product 1 is similar with the product 2.",
+]
+
+
+@pytest.mark.parametrize(
+    ("second", "output", "shown"),
+    [
+        ("Lined Rubber Boots", "A", "buy"),
+        ("Red Rain Cape for Children", "A", None),
+        ("Red Rain Cape for Children", "B", "view"),
+        ("Red Rain Cape for Children", "C", "similar"),
+        ("Lined Rubber Boots", "B", None),
+    ],
+)
+def test_a_relation_counts_where_the_titles_bear_it_out(
+    second: str, output: str, shown: str | None, tmp_path: Path
+) -> None:
+    told = {"Product 1:": "Blue Rain Cape for Women", "Product 2:": second}
+    asked = made(tmp_path / "rows", [row(PAIR, told, output, RELATIONS)], "relation_of_products")
+    assert len(asked) == (shown is not None)
+    for one in asked:
+        assert str(shown) in right(one)
+        (wrong,) = set(one["fields"]["options"]) - {right(one)}
+        # what is viewed is similar too: never the one beside the other
+        assert ("buy" in wrong) != (shown == "buy")
 
 
 def test_the_skew_of_relevance_is_reported(demo: Path) -> None:
@@ -402,4 +433,4 @@ def test_real_rows_feed_five_of_the_ten_sets(tmp_path: Path) -> None:
         "same_product",
         "substitute_for_query",
     }
-    assert min(fed.values()) > 60
+    assert min(fed.values()) > 30
