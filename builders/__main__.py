@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from builders.builder import Builder
-from builders.cli import arguments, build_all, run
+from builders.cli import arguments, build_all, command_of, run
 from builders.console import Reporter, plain_console, show_samples
 from builders.errors import ShopmixError
 from builders.registry import builders
@@ -66,7 +66,7 @@ def _print_sets() -> None:
             cells = (made.name, number, made.task_type, f"{made.size:,}", made.asks)
             table.add_row(*cells, made.waits or "")
         console.print(table)
-        console.print(f"python -m builders.{source.name} --source demo --out DIR\n")
+        console.print(f"{command_of(builder)} --source demo --out DIR\n")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ are CC BY-NC 4.0, and the stricter one is named here. Truth is the published out
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import polars as pl
 
@@ -22,9 +21,9 @@ from builders.source import (
     Source,
     Table,
     content_revision,
-    find_rows,
     gather,
     kept,
+    named_by_content,
     row_hash,
 )
 from builders.text import tidy
@@ -35,6 +34,9 @@ NO_INPUT = ("", "noinput", "<noinput>", "no input")
 _S = pl.String()
 _COLUMNS = {"instruction": _S, "input": _S, "output": _S}
 
+#: A row has no published name.
+ROW = named_by_content("instructions", _COLUMNS)
+
 SOURCE = Source(
     name="alpaca",
     license="CC-BY-NC-4.0",
@@ -42,11 +44,6 @@ SOURCE = Source(
     repo="yahma/alpaca-cleaned",
     repo_files=("alpaca_data_cleaned.json",),
 )
-
-
-def _row() -> pl.Expr:
-    """A row has no published name: a hash of what it says."""
-    return pl.format("instructions:{}", row_hash(hashed(pl.lit("alpaca")), list(_COLUMNS)))
 
 
 def _instructions(t: Content, draw: Draw) -> pl.DataFrame:
@@ -76,12 +73,13 @@ class Alpaca(Builder):
     )  # fmt: skip
     reasons = MappingProxyType({})
     unit = "instructions"
+    named = MappingProxyType({"instructions": ROW})
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All instructions, each with its input once."""
         hashes = row_hash(hashed(pl.lit("alpaca")), list(_COLUMNS)).alias("hash")
         raw = gather(
-            SOURCE, rows, rows.tables["instructions"].with_columns(_row().alias("row"), hashes)
+            SOURCE, rows, rows.tables["instructions"].with_columns(ROW.alias("row"), hashes)
         )
         rejects: Counter[str] = Counter()
         found = raw.with_columns(tidy(raw[name]) for name in _COLUMNS)
@@ -98,10 +96,6 @@ class Alpaca(Builder):
         found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
         revision = rows.revision or content_revision(raw["hash"])
         return Content(found.head(limit) if limit else found, revision, rejects)
-
-    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Instructions as published."""
-        return find_rows(rows.tables, {"instructions": _row()}, refs)
 
 
 BUILDER = Alpaca()

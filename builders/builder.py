@@ -32,7 +32,7 @@ from builders.sample import (
     system_prompt,
     truth_of,
 )
-from builders.source import HERE, Rows, Source
+from builders.source import HERE, Rows, Source, find_rows
 
 #: Tables of one source, whatever it holds.
 AnyTables = Any
@@ -106,13 +106,15 @@ class _Columns:
 class Builder(ABC):
     """A source and its sets. A subclass says how to read the tables.
 
-    reasons: in words, the codes of wrong options. unit: what `limit` counts.
+    reasons: in words, the codes of wrong options. unit: what `limit` counts. named: by the name of
+    a table, how its rows are called in `source_rows`.
     """
 
     source: ClassVar[Source]
     sets: ClassVar[tuple[Set, ...]]
     reasons: ClassVar[Mapping[str, str]]
     unit: ClassVar[str]
+    named: ClassVar[Mapping[str, pl.Expr]]
 
     @property
     def templates(self) -> Path:
@@ -130,9 +132,9 @@ class Builder(ABC):
         `builders.draw.Exhausted`, and the source is read again for more.
         """
 
-    @abstractmethod
     def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The source's rows that samples name in `source_rows`, by that name."""
+        """The source's rows that samples name in `source_rows`, as published, by that name."""
+        return find_rows(rows.tables, self.named, refs)
 
     def build(
         self,

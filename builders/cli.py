@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from builders.builder import Builder, Built, Set
 from builders.console import Reporter, show_samples
 from builders.draw import Exhausted
 from builders.errors import ShopmixError
-from builders.source import open_source
+from builders.source import HERE, open_source
 
 #: A reading keeps so many times the rows that a set will take at least, the next so many more.
 FACTOR, GROWTH = 4, 4
@@ -50,6 +51,13 @@ def _source_help(builder: Builder | None) -> str:
     )
 
 
+def command_of(builder: Builder) -> str:
+    """What runs a builder: ours are modules of this package, that of another is a file."""
+    if builder.source.home == HERE:
+        return f"python -m builders.{builder.source.name}"
+    return f"python {Path(inspect.getfile(type(builder))).name}"
+
+
 def arguments(builder: Builder | None, argv: Sequence[str] | None) -> Settings:
     """Settings from the command line, for one builder or (None) for all of them.
 
@@ -57,7 +65,7 @@ def arguments(builder: Builder | None, argv: Sequence[str] | None) -> Settings:
     """
     name = builder.source.name if builder else "all"
     parser = argparse.ArgumentParser(
-        prog=f"python -m builders{'.' if builder else ' '}{name}",
+        prog=command_of(builder) if builder else "python -m builders all",
         description=f"Build training samples from {name if builder else 'all sources'}.",
     )
     parser.add_argument(

@@ -13,7 +13,7 @@ import polars as pl
 from builders.builder import Builder
 from builders.cli import run
 from builders.errors import ShopmixError
-from builders.registry import builders
+from builders.registry import GROUP, builders
 from builders.source import open_source
 
 
@@ -83,7 +83,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--source", metavar="hub|demo|DIR", help="also show the source's rows")
     given = parser.parse_args(argv)
     sample = find(given.samples, given.id)
-    builder = next(b for b in builders() if b.source.name == sample["source"])
+    known = {builder.source.name: builder for builder in builders()}
+    builder = known.get(sample["source"])
+    if builder is None:
+        raise ShopmixError(
+            f"no builder of the source {sample['source']!r}: install the package that has it, with "
+            f"an entry point of the group {GROUP} (there are: {', '.join(known)})"
+        )
     print(explain(sample, builder, given.source))
 
 

@@ -8,6 +8,7 @@ the revision resolved to; files of other formats are kept whole, in the client's
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import re
 from collections import defaultdict
@@ -99,7 +100,9 @@ def _listed(source: Source, parts: Sequence[str]) -> tuple[str, list[str]]:
         timeout=huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT,  # else it waits for ever
     )
     commit, listed = info.sha or "", [one.rfilename for one in info.siblings or []]
-    wanted = [p.replace("{part}", part) for part in parts or [""] for p in source.repo_files]
+    wanted = [
+        p.replace("{part}", glob.escape(part)) for part in parts or [""] for p in source.repo_files
+    ]
     files: set[str] = set()
     for pattern in wanted:
         found = fnmatch.filter(listed, pattern)

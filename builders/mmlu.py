@@ -8,8 +8,8 @@ whoever evaluates on MMLU filters by the column `split`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import polars as pl
 
@@ -22,7 +22,6 @@ from builders.source import (
     Source,
     Table,
     content_revision,
-    find_rows,
     gather,
     kept,
     row_hash,
@@ -124,6 +123,7 @@ class Mmlu(Builder):
     )  # fmt: skip
     reasons = REASONS
     unit = "questions"
+    named = MappingProxyType({"questions": _row()})
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All questions, each once: under its most protected split, where it stands in several."""
@@ -150,10 +150,6 @@ class Mmlu(Builder):
         found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
         revision = rows.revision or content_revision(raw["hash"])
         return Content(found.head(limit) if limit else found, revision, rejects)
-
-    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Questions as published."""
-        return find_rows(rows.tables, {"questions": _row()}, refs)
 
 
 BUILDER = Mmlu()

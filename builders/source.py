@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -279,6 +279,11 @@ def row_hash(key: pl.Expr, columns: list[str]) -> pl.Expr:
     return (key | 1) * reduce(
         add, (hashed(pl.col(c), seed=i).fill_null(i) for i, c in enumerate(columns, start=1))
     )
+
+
+def named_by_content(table: str, columns: Iterable[str]) -> pl.Expr:
+    """How rows without a published id are called in `source_rows`: by a hash of what they say."""
+    return pl.format(f"{table}:{{}}", row_hash(hashed(pl.lit(table)), list(columns)))
 
 
 def content_revision(*row_hashes: pl.Series) -> str:

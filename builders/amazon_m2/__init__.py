@@ -6,11 +6,10 @@ all locales, and what was clicked in one session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from builders.amazon_m2 import descriptions, pairs, sessions
-from builders.amazon_m2.tables import SOURCE, Tables, lookup, read
+from builders.amazon_m2.tables import NAMED, SOURCE, Tables, read
 from builders.builder import Builder, Set
 from builders.shopbench import BEHAVIOR, CHOICE, CONCEPTS, FIND, LINGUAL
 from builders.source import Rows
@@ -57,14 +56,11 @@ class AmazonM2(Builder):
     sets = SETS
     reasons = REASONS
     unit = "products"
+    named = NAMED
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Tables:
         """Products and sessions, all in memory."""
         return read(rows, limit)
-
-    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Products and sessions as published."""
-        return lookup(rows, refs)
 
 
 BUILDER = AmazonM2()

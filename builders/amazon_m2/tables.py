@@ -6,9 +6,8 @@ Texts are cleaned when they are drawn, and so are sessions parsed: few of them a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -20,7 +19,6 @@ from builders.source import (
     Source,
     Table,
     content_revision,
-    find_rows,
     gather,
     kept,
     row_hash,
@@ -145,10 +143,8 @@ def _common_words(products: pl.DataFrame) -> pl.DataFrame:
     return said.filter(many).select("locale", "word").sort("locale", "word")
 
 
-def lookup(rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The published rows of samples' `source_rows`: products and sessions."""
-    names = {
-        "products": pl.format("products:{}:{}", "locale", "id"),
-        "sessions": pl.format("sessions:{}", _content()),
-    }
-    return find_rows(rows.tables, names, refs)
+#: How rows are called in `source_rows`; sessions have no published id.
+NAMED = {
+    "products": pl.format("products:{}:{}", "locale", "id"),
+    "sessions": pl.format("sessions:{}", _content()),
+}

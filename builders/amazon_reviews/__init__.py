@@ -6,12 +6,11 @@ stars, helpful votes, which product a review was written for, what was bought an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from builders.amazon_reviews import liked, reviews
 from builders.amazon_reviews.stream import read
-from builders.amazon_reviews.tables import LIKED, RATED, SOURCE, VOTED, WRITTEN, Tables, lookup
+from builders.amazon_reviews.tables import LIKED, NAMED, RATED, SOURCE, VOTED, WRITTEN, Tables
 from builders.builder import Builder, Set
 from builders.shopbench import BEHAVIOR, CHOICE, CONCEPTS, FIND, RANK, REASONING
 from builders.source import Rows
@@ -78,14 +77,11 @@ class AmazonReviews(Builder):
     sets = SETS
     reasons = REASONS
     unit = "products"
+    named = NAMED
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Tables:
         """Samples of the reviews, out of one pass over all of them."""
         return read(rows, seed, limit, wanted)
-
-    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Reviews and products as published."""
-        return lookup(rows, refs)
 
 
 BUILDER = AmazonReviews()

@@ -101,10 +101,9 @@ def also_liked(t: Tables, draw: Draw) -> pl.DataFrame:
     known = t.products.select("product", "parent_asin", "title", "words", "bought_together")
     anchors = drawn.join(known, on="product", how="left", maintain_order="left")
     anchors = anchors.with_columns(*counts(draw))
-    right = _right(t, draw, anchors)
-    least = right.group_by("key").agg(
-        pl.col("common").min().alias("least"), pl.col("words").alias("rights")
-    )
+    companions = _companions(t, anchors)
+    right = _right(draw, companions)
+    least = right.group_by("key").agg(pl.col("common").min().alias("least"))
     anchors = anchors.join(least, on="key", how="left", maintain_order="left").with_columns(
         pl.lit("en").alias("language"),
         pl.col("title").alias("said"),
@@ -118,7 +117,7 @@ def also_liked(t: Tables, draw: Draw) -> pl.DataFrame:
         .alias("unfit"),
     )
     asked = anchors.filter(pl.col("unfit").is_null())
-    found = pl.concat([right, _wrong(t, draw, asked)], how="diagonal")
+    found = pl.concat([right, _wrong(t, draw, asked, companions)], how="diagonal")
     candidates = found.select(
         "key",
         pl.col("title").alias("text"),
@@ -131,14 +130,18 @@ def also_liked(t: Tables, draw: Draw) -> pl.DataFrame:
     return compose(draw, anchors, candidates, "count", least=FEWEST)
 
 
-def _right(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
-    """The published companions, where there are any, else those that most users liked too."""
+def _companions(t: Tables, anchors: pl.DataFrame) -> pl.DataFrame:
+    """All that was bought or liked together with the anchors, of the products that have a title."""
     asked = anchors.select("key", "product", "right", pl.col("words").alias("asked"))
-    found = asked.join(t.together, on="product").filter(
-        pl.col("bought") == pl.col("bought").any().over("key")
-    )
+    found = asked.join(t.together, on="product")
     found = found.select(pl.exclude("product"), pl.col("other").alias("product"))
-    found = found.join(t.products, on="product").with_columns(
+    return found.join(t.products, on="product")
+
+
+def _right(draw: Draw, companions: pl.DataFrame) -> pl.DataFrame:
+    """The published companions, where there are any, else those that most users liked too."""
+    found = companions.filter(pl.col("bought") == pl.col("bought").any().over("key"))
+    found = found.with_columns(
         _common().alias("common"),
         draw.hash("right", pl.col("key"), pl.col("product")).alias("hash"),
     )
@@ -156,9 +159,9 @@ def _common() -> pl.Expr:
     return pl.col("words").list.set_intersection("asked").list.len()
 
 
-def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
+def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame, companions: pl.DataFrame) -> pl.DataFrame:
     """Products of the category that no user of the anchor reviewed, less like it than any right
-    one, and no variant of one."""
+    one, and no variant of a companion."""
     pool = t.pool.select("product", "place").unique().join(t.products, on="product", how="semi")
     pool = pool.with_columns(ring(pl.col("product")).alias("ring")).sort("ring", "place")
     found = draw.partners(anchors.select("key", "place"), pool, _FAR, ["place"], "product")
@@ -166,7 +169,6 @@ def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
     asked = anchors.select(
         "key",
         "least",
-        "rights",
         pl.col("product").alias("own"),
         pl.col("parent_asin").alias("own_asin"),
         pl.col("words").alias("asked"),
@@ -180,8 +182,9 @@ def _wrong(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
         _common() < pl.col("least"),
         jaccard(pl.col("words"), pl.col("asked")) < NEAR,
     )
-    near = found.select("key", "product", "words", "rights").explode("rights")
-    near = near.filter(jaccard(pl.col("words"), pl.col("rights")) >= NEAR)
+    theirs = companions.select("key", pl.col("words").alias("companion"))
+    near = found.select("key", "product", "words").join(theirs, on="key")
+    near = near.filter(jaccard(pl.col("words"), pl.col("companion")) >= NEAR)
     found = found.join(near, on=["key", "product"], how="anti")
     return found.sort("key", "product").with_columns(
         pl.lit(0.0).alias("weight"),

@@ -27,7 +27,7 @@ class Smallest:
     @property
     def whole(self) -> bool:
         """Whether nothing of the stream was left out."""
-        return self.bound == _ALL
+        return self.most > 0 and self.bound == _ALL
 
     def add(self, rows: pl.DataFrame, which: pl.Expr | bool = True) -> None:
         """Take a batch of the stream, or those of its rows of which `which` is true."""

@@ -7,14 +7,13 @@ the buyers of a product bought as well is known only when all reviews have been 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from builders.draw import Draw, Exhausted, hashed
-from builders.source import Rows, Source, Table, find_rows
+from builders.source import Source, Table
 
 RATED, WRITTEN, VOTED, LIKED = (
     f"amazon_reviews.{name}"
@@ -123,6 +122,5 @@ def touched(*names: str) -> pl.Expr:
     return pl.concat_list(pl.format(kinds[name], name) for name in names).alias("keys")
 
 
-def lookup(rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Reviews and products as published."""
-    return find_rows(rows.tables, {"reviews": review_row(), "products": product_row()}, refs)
+#: How rows are called in `source_rows`.
+NAMED = {"reviews": review_row(), "products": product_row()}

@@ -6,12 +6,11 @@ instructions are ours, and one input that recurs under several of theirs is aske
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from builders.builder import Builder, Set
 from builders.ecinstruct import attributes, choice, lists
-from builders.ecinstruct.inputs import SOURCE, lookup, read
+from builders.ecinstruct.inputs import NAMED, SOURCE, read
 from builders.shopbench import BEHAVIOR, CHOICE, CONCEPTS, ENTITIES, FIND, RANK, REASONING
 from builders.source import Content, Rows
 
@@ -76,14 +75,11 @@ class EcInstruct(Builder):
     sets = SETS
     reasons = REASONS
     unit = "inputs"
+    named = NAMED
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All inputs, each once."""
         return read(rows, limit)
-
-    def lookup(self, rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Rows as published."""
-        return lookup(rows, refs)
 
 
 BUILDER = EcInstruct()

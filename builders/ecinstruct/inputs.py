@@ -7,7 +7,7 @@ read is a reject with a reason, never an error.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,6 @@ from builders.source import (
     Source,
     Table,
     content_revision,
-    find_rows,
     gather,
     kept,
     row_hash,
@@ -97,9 +96,8 @@ def read(rows: Rows, limit: int | None) -> Content:
     return Content(found.head(limit) if limit else found, revision, rejects)
 
 
-def lookup(rows: Rows, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The published rows of samples' `source_rows`."""
-    return find_rows(rows.tables, {"rows": _row()}, refs)
+#: How rows are called in `source_rows`.
+NAMED = {"rows": _row()}
 
 
 def of_task(t: Content, task: str) -> pl.DataFrame:

@@ -157,10 +157,9 @@ def test_companions_may_be_null_or_missing_or_unknown(tmp_path: Path) -> None:
         publish(tmp_path / "unknown", reviews, changed(bare, lambda _: UNKNOWN), name)
     for kind in ("none", "null", "unknown"):
         made(tmp_path / f"{kind}.out", tmp_path / kind)
-    found = {k: told(tmp_path / f"{k}.out", "also_liked")["made"] for k in ("none", "null")}
-    assert found["none"] == found["null"] > 10
-    assert same(tmp_path / "none.out", tmp_path / "null.out", "source_revision")
-    assert told(tmp_path / "unknown.out", "also_liked")["made"] == 0
+    assert told(tmp_path / "none.out", "also_liked")["made"] > 10
+    for kind in ("null", "unknown"):
+        assert same(tmp_path / "none.out", tmp_path / f"{kind}.out", "source_revision")
 
 
 def test_the_hub_s_loader_s_own_parquet_is_read_as_well(tmp_path: Path) -> None:

@@ -13,22 +13,32 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.conftest import build
+from tests.conftest import BUILDERS, build
 from tests.engines.engine import Engine
 
 Row = dict[str, Any]
-#: A set of each task type that ESCI feeds.
-SETS = ("title_for_query", "rank_products_for_query", "exact_products_for_query")
+#: Sets of each task type, one without options and one in Japanese among them.
+SETS = {
+    "esci": ("title_for_query", "rank_products_for_query", "exact_products_for_query"),
+    "amazon_m2": ("title_in_locale",),
+    "amazon_reviews": ("rating_of_review",),
+    "ecinstruct": ("attribute_value",),
+}
 
 
 def numbers(row: Row) -> list[int]:
-    """The numbers of a question's options, as they are shown."""
+    """The numbers that may answer a question, as they are shown."""
+    fields = json.loads(row["fields"])
+    if "options" not in fields:  # a rating
+        return list(range(1, 6))
     first = 0 if row["task_type"] == "multiple-choice" else 1
-    return list(range(first, first + len(json.loads(row["fields"])["options"])))
+    return list(range(first, first + len(fields["options"])))
 
 
 def constraint(row: Row) -> dict[str, Any]:
     """vLLM's own constraint for a valid answer, as arguments of StructuredOutputsParams."""
+    if row["task_type"] in ("generation", "named_entity_recognition"):
+        return {"regex": "[a-z]{2,9}(, [a-z]{2,9}){0,2}"}
     options = [str(n) for n in numbers(row)]
     if row["task_type"] == "multiple-choice":
         return {"choice": options}
@@ -45,7 +55,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Engine]:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of parquet files, as a builder leaves it."""
-    return build(tmp_path_factory.mktemp("dataset"), sets=SETS, size=14)
+    folder = tmp_path_factory.mktemp("dataset")
+    for source, sets in SETS.items():
+        build(folder, BUILDERS[source], sets=sets, size=14)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,11 @@ def test_constrained_answers_parse(answered: Row, rows: list[Row]) -> None:
     """An untrained model, held to the constraints, gives a valid answer to every question."""
     assert answered["quantisation"] is None
     for row, answer in zip(rows, answered["answers"], strict=True):
-        options, parsed = numbers(row), shopbench.parse(row["task_type"], answer)
+        parsed = shopbench.parse(row["task_type"], answer)
+        if row["task_type"] in ("generation", "named_entity_recognition"):
+            assert parsed, (row["id"], answer)
+            continue
+        options = numbers(row)
         if row["task_type"] == "multiple-choice":
             assert parsed in options, (row["id"], answer)
             continue
