@@ -22,12 +22,12 @@ from builders.draw import Draw
 from builders.language import speaks
 from builders.render import TEMPLATES, Wording, choose, compiled, load
 from builders.sample import (
-    MARKUP,
     MAX_PROMPT_CHARS,
     SCHEMA,
     ProofError,
     answer_of,
     ideal_answer,
+    marked,
     prove,
     system_prompt,
     truth_of,
@@ -90,6 +90,7 @@ class Built:
 _ORIGIN = ("language", "rows", "split", "keys", "metric", "template")
 #: Faster than json.dumps, which makes an encoder for each call.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_TRUTH = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass
@@ -262,7 +263,7 @@ def _take(
     prompt = render[question["wording"]](fields)
     if len(prompt) > MAX_PROMPT_CHARS:
         return f"prompt longer than {MAX_PROMPT_CHARS} characters"
-    if MARKUP.search(prompt) or MARKUP.search(answer):
+    if marked(prompt) or marked(answer):
         return "text holds template mark-up"
     try:
         prove(made.task_type, question.get("metric", made.metric), prompt, answer, truth, fields)
@@ -271,7 +272,7 @@ def _take(
     columns.id.append(sample_id(source, made.name, question["rows"], f"{seed}/{question['key']}"))
     columns.prompt.append(prompt)
     columns.answer.append(answer)
-    columns.truth.append(json.dumps(truth, ensure_ascii=False))
+    columns.truth.append(_TRUTH(truth))
     columns.fields.append(_JSON(fields))
     return None
 

@@ -49,14 +49,9 @@ MAX_CHOICES = 10
 #: A perfect score may miss 1 by this much in floating point.
 TOLERANCE = 1e-9
 
-#: What a template's mark-up looks like.
-MARKUP = re.compile(r"\{\{|\}\}|\{%|%\}")
 #: How a type is scored whose answer is proven by a metric.
 METRIC_OF = dict([CHOICE, RANK, FIND, ENTITIES])
-_FLAWS = (
-    (MARKUP, "unrendered markup"),
-    (re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"), "control character"),
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ProofError(Exception):
@@ -96,6 +91,12 @@ def answer_of(task_type: str, truth: Any) -> str:
     return ", ".join(truth) if task_type == "named_entity_recognition" else str(truth)
 
 
+def marked(text: str) -> bool:
+    """Whether a text holds a template's mark-up."""
+    # four searches for a constant are quicker than one for a pattern
+    return "{{" in text or "}}" in text or "{%" in text or "%}" in text
+
+
 def prove(
     task_type: str,
     metric: str | None,
@@ -109,9 +110,10 @@ def prove(
     Generation must come back equal to its truth, everything else must score 1 by the metric, or
     where there is none (general knowledge has no place in ShopBench) by its task type's usual one.
     """
-    for pattern, flaw in _FLAWS:
-        if match := pattern.search(prompt) or pattern.search(answer):
-            raise ProofError(f"{flaw} {match.group()!r}")
+    if marked(prompt) or marked(answer):
+        raise ProofError("unrendered markup")
+    if match := _CONTROL.search(prompt) or _CONTROL.search(answer):
+        raise ProofError(f"control character {match.group()!r}")
     if len(prompt) > MAX_PROMPT_CHARS:
         raise ProofError(f"prompt of {len(prompt)} characters, the cap is {MAX_PROMPT_CHARS}")
     _check_options(task_type, truth, fields)
