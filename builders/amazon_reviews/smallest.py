@@ -32,7 +32,7 @@ class Smallest:
     def add(self, rows: pl.DataFrame, which: pl.Expr | bool = True) -> None:
         """Take a batch of the stream, or those of its rows of which `which` is true."""
         low = pl.col("hash") <= pl.lit(self.bound, pl.UInt64)
-        rows = rows.filter(low, which) if self.most else rows.clear()
+        rows = _apart(rows.filter(low, which)) if self.most else rows.clear()
         self._kept.append(rows)
         self._count += len(rows)
         if self._count > 2 * self.most:
@@ -53,5 +53,10 @@ class Smallest:
             limit = min(hashes[hashes > limit], default=None)
         if limit is not None:
             self.bound = int(limit) - 1
-            rows = rows.filter(pl.col("hash") <= self.bound)
+            rows = _apart(rows.filter(pl.col("hash") <= self.bound))
         self._kept, self._count = [rows], len(rows)
+
+
+def _apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with texts of their own: filtered ones would keep all texts of the batch in memory."""
+    return pl.DataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
