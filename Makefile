@@ -24,6 +24,9 @@ docs: .venv/complete
 
 bench: .venv/complete
 	$(BIN)/python benchmarks/esci.py
+	$(BIN)/python benchmarks/amazon_m2.py
+	$(BIN)/python benchmarks/amazon_reviews.py
+	$(BIN)/python benchmarks/recipe.py
 
 .venv/complete: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -2,7 +2,7 @@
 
     python benchmarks/esci.py [--rows DIR] [--scale 1.0] [--only build,floor] [--out FILE.json]
 
-Each measurement is a process of its own, so its peak of memory (getrusage) is its own; the clock
+Each measurement is a process of its own, so its peak of memory (VmHWM) is its own; the clock
 starts after the imports. "others" says how many cores other processes kept busy meanwhile.
 
 build: all sets at the paper's sizes in one process, by the function that the command calls.
@@ -23,28 +23,22 @@ unchanged: the same build into the same folder once more, with nothing to do.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 import polars as pl
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import measure
 from benchmarks.esci_rows import SIZES
+from benchmarks.measure import Clock, Found, per_second
 from builders.builder import Set
 from builders.cli import Settings, build_all
 from builders.console import Reporter
@@ -54,50 +48,14 @@ from builders.manifest import ROW_GROUP, hash_file
 from builders.render import compiled, jinja
 
 FILES = [f"{table.stem}.parquet" for table in (EXAMPLES, PRODUCTS)]
-IDLE = 3, 4  # of the times in /proc/stat: idle, and waiting for input or output
 PACKAGES = "polars polars-hash pyarrow jinja2 datasets".split()
-USED = ("seconds", "cpu_seconds", "peak_rss_gb", "other_cores")
 ROUNDS, BATCH = 3, 1_000
-Found = dict[str, Any]
-
-
-class Clock:
-    """Since it was made: seconds on the wall, of CPU time, and cores that others kept busy."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu, self._busy = time.perf_counter(), time.process_time(), _busy()
-
-    def read(self) -> Found:
-        """The times, and the peak of memory since the process began."""
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        others = max(0.0, (_busy() - self._busy - cpu) / wall)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
-        peak *= 1 if sys.platform == "darwin" else 1024
-        return dict(zip(USED, (wall, cpu, peak, others), strict=True))
-
-
-def _busy() -> float:
-    """Seconds of work of all cores since the machine started; 0 where it does not tell."""
-    try:
-        ticks = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:9]
-    except FileNotFoundError:
-        return 0.0
-    return sum(int(n) for i, n in enumerate(ticks) if i not in IDLE) / os.sysconf("SC_CLK_TCK")
 
 
 def build(rows: Path, samples: Path) -> Found:
     """All sets, into an empty folder."""
-    report, clock = Reporter(), Clock()
-    manifests = build_all(BUILDER, Settings(source=str(rows), out=samples), report)
-    found, made = clock.read(), sum(manifest["made"] for manifest in manifests)
-    wall = found["seconds"]
-    stages = {**report.seconds, "other": wall - sum(report.seconds.values())}
     read = sum(pl.scan_parquet(rows / f).select(pl.len()).collect().item() for f in FILES)
-    size = sum(file.stat().st_size for file in samples.iterdir())
-    per_second = {"source_rows": read / wall, "samples": made / wall}
-    counts = {"source_rows": read, "samples": made, "bytes_written": size, "rates": per_second}
-    note = f"{read / wall:,.0f} rows/s, {made / wall:,.0f} samples/s ({made:,}), {size >> 20} MiB"
-    return {**found, "stages": stages, **counts, "note": note}
+    return per_second(measure.build(BUILDER, rows, samples), read)
 
 
 def floor(rows: Path, samples: Path) -> Found:
@@ -228,73 +186,18 @@ def _maps(given: dict[str, list[Any]], compiled: list[Any]) -> Iterator[tuple[st
 MEASURED = {one.__name__: one for one in (build, floor, rendering, unchanged)}
 
 
-def main() -> None:
-    """Measure what is asked for, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", type=Path, help="ESCI's files (default: generated, in build/)")
-    parser.add_argument("--scale", type=float, default=1.0, help="of generated rows; 1: ESCI's")
-    parser.add_argument("--only", default=",".join(MEASURED), help="of %(default)s")
-    parser.add_argument("--samples", type=Path, help="keep the samples in, or take them from here")
-    parser.add_argument("--out", type=Path, help="JSON file for the results")
-    parser.add_argument("--child", choices=MEASURED, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        given.out.write_text(json.dumps(MEASURED[given.child](given.rows, given.samples)), "utf-8")
-        return
-    if unknown := set(given.only.split(",")) - set(MEASURED):
-        parser.error(f"--only {unknown.pop()}: there are {', '.join(MEASURED)}")
-    names = [name for name in MEASURED if name in given.only.split(",")]
-    if (given.samples is not None and any(given.samples.glob("*.parquet"))) == ("build" in names):
-        parser.error("build needs an empty --samples folder, the others one with samples")
-    rows = given.rows or _generated(given.scale)
-    versions = {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}
-    results: Found = {"rows": str(rows), "cores": os.cpu_count(), "versions": versions}
-    with tempfile.TemporaryDirectory(prefix="esci-benchmark-") as folder:
-        samples, answer = given.samples or Path(folder, "samples"), Path(folder, "found.json")
-        for name in names:
-            print(f"--- {name}", flush=True)
-            paths = ["--rows", rows, "--samples", samples, "--out", answer]
-            subprocess.run([sys.executable, __file__, "--child", name, *paths], check=True)
-            results[name] = json.loads(answer.read_text("utf-8"))
-    if "build" in results and "floor" in results:
-        mine, least = results["build"], results["floor"]
-        results["build_to_floor"] = {key: mine[key] / least[key] for key in USED[:3]}
-    Console(highlight=False, width=150).print(_table(results))
-    if given.out:
-        given.out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+def generated(scale: float) -> Path:
+    """Generated rows."""
+    return measure.generated("esci_rows.py", SIZES, scale)
 
 
-def _generated(scale: float) -> Path:
-    """Generated rows, from the cache where they lie there."""
-    script = Path(__file__).resolve().with_name("esci_rows.py")
-    folder = script.parent.parent / "build" / f"esci_rows-{scale:g}-{hash_file(script)[:8]}"
-    if not all((folder / file).exists() for file in FILES):
-        sizes = [f"--{name}={round(SIZES[name] * scale)}" for name in SIZES if name != "seed"]
-        subprocess.run([sys.executable, str(script), str(folder), *sizes], check=True)
-    return folder
-
-
-def _table(results: Found) -> Table:
-    versions = ", ".join(" ".join(one) for one in results["versions"].items())
-    title = f"{results['rows']}, {results['cores']} cores, {versions}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for column in ("", "seconds", "share", "CPU s", "peak GB", "others", "note"):
-        table.add_column(column, justify="left" if column in ("", "note") else "right")
-    for name, found in ((name, results[name]) for name in MEASURED if name in results):
-        seconds, *used = (f"{found[key]:.2f}" for key in USED)
-        table.add_row(name, seconds, "", *used, found.get("note"))
-        for stage, spent in found["stages"].items():
-            share = [f"{spent / found['seconds']:.0%}"]
-            if "prompts" in found:
-                share = [*[""] * 4, f"{found['prompts'] / spent:,.0f} prompts/s"]
-            table.add_row(f"  {stage}", f"{spent:.2f}", *share)
-    if "build_to_floor" in results:
-        wall, *others = (f"{ratio:.2f}" for ratio in results["build_to_floor"].values())
-        table.add_row("build / floor", wall, "", *others)
+def _compared(results: Found) -> Iterator[tuple[str, ...]]:
+    if found := measure.ratios(results, "build", "floor"):
+        results["build_to_floor"] = found
+        yield from measure.in_row("build / floor", found)
     if "rendering" in results:
-        table.add_row("shopmix / map", f"{results['rendering']['shopmix_to_map']:.2f}")
-    return table
+        yield "shopmix / map", f"{results['rendering']['shopmix_to_map']:.2f}"
 
 
 if __name__ == "__main__":
-    main()
+    measure.run(__doc__, MEASURED, generated, PACKAGES, _compared, frozenset(MEASURED) - {"build"})

@@ -82,24 +82,34 @@ def speaks(text: str, language: str) -> bool:
 
 def _spelt(text: str, language: str, told: Mapping[str, int]) -> bool:
     """Whether no other language is clearly nearer, by spelling and the function words told."""
-    index, likely = _spellings()
-    rows = [index[letters] for letters in _letters(text[:_ENOUGH]) if letters in index]
-    if not rows:  # nothing speaks against the locale
+    # models and shouts are spelt like any language
+    words = (word for word in _WORD.findall(text[:_ENOUGH]) if len(word) == 1 or not word.isupper())
+    spelt = [_likely(word.lower()) for word in words]
+    count = sum(counted for _, counted in spelt)
+    if not count:  # nothing speaks against the locale
         return True
-    found = likely[rows].sum(axis=0) + [_TOLD * told.get(one, 0) for one in _PROFILES]
+    found = sum(likely for likely, _ in spelt) + _TOLD * np.array(
+        [told.get(one, 0) for one in _PROFILES]
+    )
     ahead = float(found.max() - found[_PROFILES.index(language)])
-    return ahead < _SURE or ahead < _CLEAR * len(rows)
+    return ahead < _SURE or ahead < _CLEAR * count
 
 
-def _letters(text: str) -> Iterator[str]:
-    """One, two and three letters in a row, a blank around each word; models and shouts left out."""
-    for word in _WORD.findall(text):
-        if len(word) == 1 or not word.isupper():
-            kind = word.lower() if word.isascii() else "".join(map(_class, word.lower()))
-            padded = f" {kind} "
-            yield from kind
-            for size in (2, 3):
-                yield from (padded[i : i + size] for i in range(len(padded) - size + 1))
+@lru_cache(maxsize=1 << 17)
+def _likely(word: str) -> tuple[NDArray[np.float64], int]:
+    """Log-likelihood of a word's spelling in each of `_PROFILES`, and of how many sequences."""
+    index, likely = _spellings()
+    rows = [index[letters] for letters in _letters(word) if letters in index]
+    return likely[rows].sum(axis=0), len(rows)
+
+
+def _letters(word: str) -> Iterator[str]:
+    """One, two and three letters in a row, a blank around the word."""
+    kind = word if word.isascii() else "".join(map(_class, word))
+    padded = f" {kind} "
+    yield from kind
+    for size in (2, 3):
+        yield from (padded[i : i + size] for i in range(len(padded) - size + 1))
 
 
 def _class(letter: str) -> str:

@@ -78,8 +78,8 @@ def _row() -> pl.Expr:
 
 def _plain(text: pl.Expr) -> pl.Expr:
     """Equal for texts that differ in case, blanks or the shape of quotation marks alone."""
-    text = text.str.to_lowercase().str.replace_all(r"\s+", " ")
-    return text.str.replace_all("[‘’]", "'").str.replace_all("[“”]", '"')
+    text = text.str.to_lowercase().str.replace_all(r"\s\s+|[\s--\x20]", " ")
+    return text.str.replace_many(["‘", "’", "“", "”"], ["'", "'", '"', '"'])
 
 
 def _same() -> pl.Expr:
@@ -142,7 +142,12 @@ class Mmlu(Builder):
         found = kept(rejects, found, named, "split is unknown")
         found = found.with_columns(hashed(pl.col("question"), *map(pl.col, LETTERS)).alias("key"))
         found = found.with_columns(_same().alias("same"))
-        agreed = _plain(_right()).n_unique().over("same") == 1
+        # a text that is shared with another row takes looking at, others do not
+        several = found.filter(pl.len().over("same") > 1).with_columns(
+            _plain(_right()).alias("told")
+        )
+        split = several.filter(pl.col("told").n_unique().over("same") > 1).select("same").unique()
+        agreed = found.join(split, on="same", how="anti", maintain_order="left")
         found = kept(rejects, found, agreed, "asked twice with different keys")
         found = found.sort(pl.col("split").cast(pl.Enum(SPLITS)), "row")
         once = found.unique("same", keep="first", maintain_order=True)

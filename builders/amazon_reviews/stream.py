@@ -23,10 +23,10 @@ from builders.amazon_reviews.tables import (
     WRITTEN,
     Sample,
     Tables,
+    called,
     category,
     once,
     product_key,
-    review_row,
 )
 from builders.draw import Draw, hashed, ring
 from builders.errors import ShopmixError
@@ -54,7 +54,7 @@ _EDGES = pa.schema(
 _SHOWN = pa.schema(
     {
         **dict.fromkeys(("review", "product", "place"), pa.uint64()),
-        **dict.fromkeys(("row", "title", "text", "user_id", "parent_asin"), pa.large_string()),
+        **dict.fromkeys(("file", "title", "text", "user_id", "parent_asin"), pa.large_string()),
         **dict.fromkeys(("timestamp", "helpful_vote"), pa.int64()),
         "rating": pa.float64(),
     }
@@ -91,7 +91,7 @@ class _Pass:
                 self._read_reviews(one, other)
             found = graph(edges, self.edges, self.bought, self.wanted.get(LIKED, 0))
             products, votes = self._voted(voted)
-        pool = once(self.pool.rows()).filter(~pl.col("repeated"))
+        pool = once(called(self.pool.rows())).filter(~pl.col("repeated"))
         pool = pool.with_columns(ring(pl.col("review")).alias("ring")).sort("ring")
         rated = {stars: _sample(kept) for stars, kept in self.rated.items()}
         written = _sample(self.written)
@@ -111,7 +111,7 @@ class _Pass:
         kept = counted.filter(enough).select("product", "voted")
         fit = kept.lazy().filter("voted").select("product")
         texts = pl.scan_parquet(path).join(fit, on="product", how="semi")
-        votes = once(texts.collect(engine="streaming"))
+        votes = once(called(texts.collect(engine="streaming")))
         return Sample(kept, self.voted.whole and len(kept) == len(counted)), votes
 
     def _named_revision(self) -> str:
@@ -193,7 +193,6 @@ class _Pass:
                 product_key().alias("product"),
                 hashed(pl.col("user_id")).alias("user"),
                 hashed(category()).alias("place"),
-                review_row().alias("row"),
                 named.fill_null(False).alias("named"),
                 pl.col("text").str.len_chars().fill_null(0).alias("chars"),
                 (pl.col("rating") >= 4).alias("liked"),
@@ -228,7 +227,7 @@ def _drawn_by(rows: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _sample(kept: Smallest) -> Sample:
-    return Sample(once(kept.rows()).drop("hash", "chars"), kept.whole)
+    return Sample(once(called(kept.rows())).drop("hash", "chars"), kept.whole)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -110,6 +110,11 @@ def product_key() -> pl.Expr:
     return hashed(pl.col("parent_asin"))
 
 
+def called(reviews: pl.DataFrame) -> pl.DataFrame:
+    """Reviews with their `row` instead of their `file`."""
+    return reviews.with_columns(review_row().alias("row")).drop("file")
+
+
 def once(reviews: pl.DataFrame) -> pl.DataFrame:
     """Marks all but one of equal reviews."""
     reviews = reviews.sort("review", "text", "rating", "title", "row")

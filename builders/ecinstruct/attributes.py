@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
 from builders.draw import Draw
@@ -115,14 +113,28 @@ def _asked(draw: Draw, values: pl.DataFrame) -> pl.DataFrame:
     return found.drop("source")
 
 
+def _whole(text: str, value: str) -> int:
+    """Where a value stands in a text as whole words, or -1."""
+    at = text.find(value)
+    while at >= 0:
+        around = text[max(at - 1, 0) : at] + text[at + len(value) : at + len(value) + 1]
+        if not any(one.isalnum() or one == "_" for one in around):
+            break
+        at = text.find(value, at + 1)
+    return at
+
+
 def _spelt(text: str, values: list[str]) -> tuple[list[str] | None, str | None]:
     """The values as the text spells them, in its order; or why they cannot be asked for."""
     if any("," in value for value in values):
         return None, COMMA
     if any(one != other and one in other for one in values for other in values):
         return None, NESTED
-    found = [re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text, re.IGNORECASE) for one in values]
-    places = sorted((match.start(), match.group()) for match in found if match)
+    plain = text.lower()
+    if len(plain) != len(text):  # a letter that lower case writes as two
+        plain = text
+    found = [(_whole(plain, one), one) for one in values]
+    places = sorted((at, text[at : at + len(one)]) for at, one in found if at >= 0)
     if len(places) < len(values):
         return None, ABSENT
     return [spelling for _, spelling in places], None
