@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 
 _ALL = 2**64 - 1
+#: Where fewer than one of so many rows of a batch are kept, their texts are copied at once.
+_SPARSE = 4
 
 
 class Smallest:
@@ -32,9 +34,9 @@ class Smallest:
     def add(self, rows: pl.DataFrame, which: pl.Expr | bool = True) -> None:
         """Take a batch of the stream, or those of its rows of which `which` is true."""
         low = pl.col("hash") <= pl.lit(self.bound, pl.UInt64)
-        rows = _apart(rows.filter(low, which)) if self.most else rows.clear()
-        self._kept.append(rows)
-        self._count += len(rows)
+        few = rows.filter(low, which) if self.most else rows.clear()
+        self._kept.append(_apart(few) if _SPARSE * len(few) < len(rows) else few)
+        self._count += len(few)
         if self._count > 2 * self.most:
             self._prune()
 
@@ -59,4 +61,6 @@ class Smallest:
 
 def _apart(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with texts of their own: filtered ones would keep all texts of the batch in memory."""
+    if pl.String not in rows.dtypes:
+        return rows
     return pl.DataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
