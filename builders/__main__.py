@@ -40,7 +40,7 @@ def _build(argv: Sequence[str]) -> None:
             problems.append(f"{builder.source.name}: {error}")
             report.note(problems[-1])
     if not manifests:
-        raise ShopmixError(f"nothing was built: {'; '.join(problems)}")
+        raise ShopmixError("nothing was built: what each source lacks is told above")
     report.summary(manifests, settings.out)
     for problem in problems:
         report.note(f"not built: {problem}")
