@@ -13,18 +13,17 @@ from types import MappingProxyType
 import polars as pl
 
 from builders.builder import Builder, Set
-from builders.draw import Draw, hashed, ring
+from builders.draw import Draw, hashed, ringed
 from builders.shopbench import MAX_ANSWER_CHARS
 from builders.source import (
     Content,
     Rows,
     Source,
     Table,
-    content_revision,
-    gather,
+    identified,
     kept,
     named_by_content,
-    row_hash,
+    unusable,
 )
 from builders.text import tidy
 
@@ -77,10 +76,7 @@ class Alpaca(Builder):
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All instructions, each with its input once."""
-        hashes = row_hash(hashed(pl.lit("alpaca")), list(_COLUMNS)).alias("hash")
-        raw = gather(
-            SOURCE, rows, rows.tables["instructions"].with_columns(ROW.alias("row"), hashes)
-        )
+        raw, revision = identified(SOURCE, rows, "instructions", ROW)
         rejects: Counter[str] = Counter()
         found = raw.with_columns(tidy(raw[name]) for name in _COLUMNS)
         missing = pl.col("input").str.to_lowercase().is_in(NO_INPUT)
@@ -93,9 +89,9 @@ class Alpaca(Builder):
         found = found.sort("key", "row")
         once = found.unique("key", keep="first", maintain_order=True)
         found = kept(rejects, found, once, "instruction given twice")
-        found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
-        revision = rows.revision or content_revision(raw["hash"])
-        return Content(found.head(limit) if limit else found, revision, rejects)
+        if found.is_empty():
+            raise unusable(rows, "instruction", rejects)
+        return Content(ringed(found, "key", limit), revision, rejects)
 
 
 BUILDER = Alpaca()

@@ -32,6 +32,12 @@ def ring(key: pl.Expr) -> pl.Expr:
     return hashed(key, seed=1)
 
 
+def ringed(rows: pl.DataFrame, key: str, limit: int | None = None) -> pl.DataFrame:
+    """Rows with their place `ring`, sorted by it; or only so many, the first on the ring."""
+    rows = rows.with_columns(ring(pl.col(key)).alias("ring")).sort("ring")
+    return rows if limit is None else rows.head(limit)
+
+
 class Exhausted(Exception):
     """A draw needs more of the source than was kept in memory; it is to be read anew, for more."""
 

@@ -41,7 +41,7 @@ def download(source: Source, parts: Sequence[str]) -> tuple[dict[str, pl.LazyFra
     """
     what = _named(source, parts)
     try:
-        commit, files = _listed(source, parts)
+        commit, files = _listed(what, source, parts)
         splits = defaultdict(list)
         for name in files:
             what = f"{source.repo}/{name}"
@@ -59,7 +59,7 @@ def snapshot(source: Source, parts: Sequence[str]) -> tuple[Path, str]:
     """
     what = _named(source, parts)
     try:
-        commit, files = _listed(source, parts)
+        commit, files = _listed(what, source, parts)
         folder = huggingface_hub.snapshot_download(
             what, repo_type="dataset", revision=commit, allow_patterns=files
         )
@@ -92,10 +92,10 @@ def _named(source: Source, parts: Sequence[str]) -> str:
     return source.repo
 
 
-def _listed(source: Source, parts: Sequence[str]) -> tuple[str, list[str]]:
+def _listed(what: str, source: Source, parts: Sequence[str]) -> tuple[str, list[str]]:
     """The commit that the revision is now, and the names of the files wanted, sorted."""
     info = huggingface_hub.HfApi().dataset_info(
-        _named(source, parts),
+        what,
         revision=source.repo_revision,
         timeout=huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT,  # else it waits for ever
     )
@@ -107,7 +107,7 @@ def _listed(source: Source, parts: Sequence[str]) -> tuple[str, list[str]]:
     for pattern in wanted:
         found = fnmatch.filter(listed, pattern)
         if not found:
-            raise ShopmixError(f"{source.repo}@{commit}: no file {pattern}; {_HINT}")
+            raise ShopmixError(f"{what}@{commit}: no file {pattern}; {_HINT}")
         files.update(found)
     return commit, sorted(files)
 

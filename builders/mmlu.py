@@ -14,17 +14,17 @@ from types import MappingProxyType
 import polars as pl
 
 from builders.builder import Builder, Set
-from builders.draw import Draw, hashed, ring
+from builders.draw import Draw, hashed, ringed
 from builders.shopbench import CHOICE
 from builders.source import (
     Content,
     Rows,
     Source,
     Table,
-    content_revision,
-    gather,
+    identified,
     kept,
     row_hash,
+    unusable,
 )
 from builders.text import tidy
 
@@ -127,10 +127,8 @@ class Mmlu(Builder):
 
     def read(self, rows: Rows, seed: int, limit: int | None, wanted: Mapping[str, int]) -> Content:
         """All questions, each once: under its most protected split, where it stands in several."""
-        columns = [name for name in _COLUMNS if name != "file"]
-        hashes = row_hash(hashed(pl.col("file")), columns).alias("hash")
-        whole = rows.tables["questions"].with_columns(*_place(), _row().alias("row"), hashes)
-        raw = gather(SOURCE, rows, whole)
+        raw, revision = identified(SOURCE, rows, "questions", _row())
+        raw = raw.with_columns(*_place())
         rejects: Counter[str] = Counter()
         found = raw.with_columns(tidy(raw[name]) for name in ("question", *LETTERS))
         complete = pl.all_horizontal(pl.col("question", *LETTERS).is_not_null())
@@ -152,9 +150,9 @@ class Mmlu(Builder):
         found = found.sort(pl.col("split").cast(pl.Enum(SPLITS)), "row")
         once = found.unique("same", keep="first", maintain_order=True)
         found = kept(rejects, found, once, "asked twice; the most protected split stays")
-        found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
-        revision = rows.revision or content_revision(raw["hash"])
-        return Content(found.head(limit) if limit else found, revision, rejects)
+        if found.is_empty():
+            raise unusable(rows, "question", rejects)
+        return Content(ringed(found, "key", limit), revision, rejects)
 
 
 BUILDER = Mmlu()

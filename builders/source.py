@@ -178,7 +178,10 @@ def _reader(file: Path, table: Table) -> pl.LazyFrame:
             # by its URL it is read in pieces; by its path it would be mapped into memory whole
             return pl.scan_ndjson(f"file://{file.resolve()}", schema=columns)
         case ".json":
-            return pl.read_json(file, schema=columns).lazy()
+            try:
+                return pl.read_json(file, schema_overrides=columns).lazy()
+            except pl.exceptions.SchemaFieldNotFoundError as error:
+                raise ValueError(f"column {error} is missing") from None
     return _csv(file, columns, table.header)
 
 
@@ -238,6 +241,24 @@ def gather(source: Source, rows: Rows, frame: pl.LazyFrame) -> pl.DataFrame:
         return frame.collect(engine="streaming")
     except pl.exceptions.PolarsError as error:
         raise unreadable(source, rows, error) from None
+
+
+def identified(
+    source: Source, rows: Rows, table: str, name: pl.Expr, unused: Sequence[str] = ()
+) -> tuple[pl.DataFrame, str]:
+    """All rows of a table with the `row` that they are called in samples, and their revision.
+
+    name: must tell all that a row says, as the revision of local rows is made of these names.
+    unused: columns that nothing but the name needs.
+    """
+    raw = gather(source, rows, rows.tables[table].with_columns(name.alias("row")).drop(unused))
+    return raw, rows.revision or content_revision(raw.select(hashed(pl.col("row")))["row"])
+
+
+def unusable(rows: Rows, what: str, rejects: Mapping[str, int]) -> ShopmixError:
+    """What to tell where no row is left to be asked about."""
+    told = ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
+    return ShopmixError(f"{rows.where}: no usable {what} ({told or 'no rows'})")
 
 
 def kept(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import polars as pl
 
 from builders.amazon_reviews import BUILDER
 from builders.source import HERE
+from builders.text import words
 from tests.conftest import build, samples_of
 
 DEMO = HERE / "demo" / "amazon_reviews"
@@ -92,3 +95,52 @@ def told(out: Path, name: str) -> Mapping[str, Any]:
 
 def fields(samples: pl.DataFrame) -> list[Row]:
     return [json.loads(text) for text in samples["fields"]]
+
+
+class Published:
+    """Rows of a folder, and the samples that were built of them."""
+
+    def __init__(self, folder: Path, out: Path) -> None:
+        self.sets, self.out = made(out, folder), out
+        self.reviews: dict[str, list[Row]] = defaultdict(list)
+        self.users: dict[str, set[str]] = defaultdict(set)
+        self.fans: dict[str, set[str]] = defaultdict(set)
+        self.products: dict[str, Row] = {}
+        for name, (reviews, _) in published(folder).items():
+            for one in reviews:
+                parent, user, time = one["parent_asin"], one["user_id"], one["timestamp"]
+                self.reviews[f"reviews:{name}:{parent}:{user}:{time}"].append(one)
+                self.users[parent].add(user)
+                if (one["rating"] or 0) >= 4:
+                    self.fans[parent].add(user)
+        for file in (folder / "raw" / "meta_categories").iterdir():
+            for line in filter(None, file.read_text("utf-8").split("\n")):
+                one = json.loads(line)
+                self.products[f"products:{one['parent_asin']}"] = one
+
+    def samples(self, name: str) -> Iterator[tuple[Row, Any, list[str], list[str]]]:
+        """Fields, truth, the question's own rows and those of its options, as they are shown."""
+        for fields_, truth, rows in (
+            self.sets[name].select("fields", "truth", "source_rows").iter_rows()
+        ):
+            asked = json.loads(fields_)
+            own = len(rows) - len(asked.get("options", ()))
+            yield asked, json.loads(truth), rows[:own], rows[own:]
+
+    def together(self, row: str) -> set[str]:
+        """The companions that a product publishes."""
+        return set(self.products.get(row, {}).get("bought_together") or ())
+
+    @cached_property
+    def count(self) -> int:
+        return sum(map(len, self.sets.values()))
+
+
+def likeness(one: str, other: str) -> float:
+    left, right = (set(said(text)) for text in (one, other))
+    return len(left & right) / max(1, len(left | right))
+
+
+def said(text: str) -> list[str]:
+    found: list[str] = pl.select(words(pl.lit(text))).item().to_list()
+    return found

@@ -19,7 +19,7 @@ from builders.amazon_m2.texts import spoken, telling
 from builders.draw import Draw, hashed
 from builders.language import FUNCTION_WORDS
 from builders.options import MAX_OPTION_CHARS, compose
-from builders.text import clean, cut, jaccard
+from builders.text import NEAR, clean, cut, jaccard
 
 REASONS = {
     "same_brand": "describes another product of the same brand, with another title",
@@ -32,8 +32,6 @@ BESIDE, THIRD = 1, 2
 MIN_CHARS = 80
 #: The description in question is cut at a sentence after this many characters.
 MAX_CHARS = 500
-#: Texts or titles of one language that share this much of their words may be of one product.
-NEAR = 0.5
 
 TOO_LITTLE = "too little text without numbers, names and words of the question"
 

@@ -13,21 +13,17 @@ import polars as pl
 from builders.amazon_m2.tables import Tables, product_key
 from builders.amazon_m2.texts import language, telling
 from builders.draw import Draw
-from builders.options import compose
-from builders.text import clean, jaccard, words
+from builders.options import FEWEST, MAX_RIGHT, compose, counts
+from builders.text import NEAR, clean, jaccard, words
 
 REASONS = {
     "other_session": "clicked or bought in another session, not in this one; has no telling "
     "word in common with the purchase",
 }
-MAX_RIGHT = 3
-FEWEST, MOST = 9, 15
 #: How many other sessions are looked at for a question.
 SESSIONS = 10
 #: Less than this in common (telling words, and one for the brand) is chance.
 ENOUGH = 2
-#: Two titles that share this much of their words may be variants of one product.
-NEAR = 0.5
 #: A click that is as near as this to the purchase is the purchase in another colour or size.
 VARIANT = 0.6
 #: Latin words of two letters are units and sizes.
@@ -46,12 +42,12 @@ def previous_clicks(t: Tables, draw: Draw) -> pl.DataFrame:
     own = own.with_columns(_common().alias("common"))
     variant = jaccard(pl.col("words"), pl.col("bought_words")) >= VARIANT
     branded = (pl.col("maker") == pl.col("bought_maker")).fill_null(False)
-    count = draw.hash("how many right", pl.col("key")) % MAX_RIGHT + 1
+    wanted, count = counts(draw)
     right = (
         own.filter(~variant, pl.col("common") > 0, pl.col("common") + branded >= ENOUGH)
         .with_columns(draw.hash("click", pl.col("key"), pl.col("product")).alias("_hash"))
         .sort("key", "_hash")
-        .filter(pl.int_range(pl.len()).over("key") < count)
+        .filter(pl.int_range(pl.len()).over("key") < wanted)
     )
     known = bought["title"].is_not_null()
     clicks, resembling = (
@@ -67,7 +63,7 @@ def previous_clicks(t: Tables, draw: Draw) -> pl.DataFrame:
         pl.lit("train").alias("split"),
         pl.concat_list(session, product).list.drop_nulls().alias("rows"),
         pl.concat_list(pl.format("product:{}", "next_item")).alias("keys"),
-        (draw.hash("how many", pl.col("key")) % (MOST - FEWEST + 1) + FEWEST).alias("count"),
+        count,
         pl.coalesce(
             pl.when(~known).then(pl.lit("purchase is not among the products")),
             pl.when(~clicks).then(pl.lit("no other click is among the products")),

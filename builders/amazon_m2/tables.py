@@ -13,7 +13,6 @@ import polars as pl
 
 from builders.amazon_m2.texts import LOCALES, telling
 from builders.draw import hashed, ring
-from builders.errors import ShopmixError
 from builders.source import (
     Rows,
     Source,
@@ -22,6 +21,7 @@ from builders.source import (
     gather,
     kept,
     row_hash,
+    unusable,
 )
 
 #: A word says little if so many titles have it, and so great a share of their locale's; counted on
@@ -75,8 +75,7 @@ def read(rows: Rows, limit: int | None) -> Tables:
     rejects: Counter[str] = Counter()
     products = _usable_products(products, rejects)
     if products.is_empty():
-        told = ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
-        raise ShopmixError(f"{rows.where}: no usable product ({told or 'no rows'})")
+        raise unusable(rows, "product", rejects)
     if limit:
         items = products.select("item", ring(pl.col("item")).alias("at")).unique()
         first = items.bottom_k(limit, by="at")

@@ -100,7 +100,6 @@ def review_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     telling = words(pl.col("text")).list.set_intersection("words").list.len()
     anchors = _asked(drawn, "text").with_columns(
         pl.col("review").cast(pl.String).alias("key"),
-        pl.col("named").alias("product_title"),
         telling.fill_null(0).alias("telling"),
         pl.concat_list("row", product_row()).alias("rows"),
         touched("parent_asin", "user_id"),
@@ -127,7 +126,7 @@ def review_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     found = pl.concat([right, _others(t, draw, fit).select(right.columns)], how="vertical_relaxed")
     return compose(
         draw,
-        anchors.with_columns(pl.col("product_title").alias("product")),
+        anchors.with_columns(pl.col("named").alias("product")),
         _options(found),
         CHOICES,
         chars=MAX_REVIEW_CHARS,

@@ -29,9 +29,8 @@ from builders.amazon_reviews.tables import (
     product_key,
 )
 from builders.draw import Draw, hashed, ring
-from builders.errors import ShopmixError
 from builders.shopbench import RANKED
-from builders.source import Rows, parts, row_hash, unreadable
+from builders.source import Rows, parts, row_hash, unreadable, unusable
 from builders.text import clean, words
 
 #: Reviews shown have so many characters as published; those that are rated may be longer.
@@ -138,8 +137,8 @@ class _Pass:
                     yield batch
             except pl.exceptions.PolarsError as error:
                 raise unreadable(SOURCE, self.rows, error) from None
-        if not read:
-            raise ShopmixError(f"{self.rows.where}: there are no rows of {table}")
+        if read == self.rejects.total():
+            raise unusable(self.rows, table.removesuffix("s"), self.rejects)
 
     def _first(self, name: str, key: str) -> pl.Expr:
         """The hash that a set draws by."""

@@ -12,16 +12,16 @@ from typing import Any
 
 import polars as pl
 
-from builders.draw import Draw, hashed, ring
+from builders.draw import Draw, hashed, ringed
 from builders.source import (
     Content,
     Rows,
     Source,
     Table,
-    content_revision,
-    gather,
+    identified,
     kept,
     row_hash,
+    unusable,
 )
 from builders.text import clean, squeezed
 
@@ -57,13 +57,10 @@ SOURCE = Source(
 )
 
 
-def _hash() -> pl.Expr:
-    return row_hash(hashed(pl.lit("ecinstruct")), list(_COLUMNS))
-
-
 def _row() -> pl.Expr:
     """A row has no published name: its task and a hash of what it says."""
-    return pl.format("rows:{}:{}", "task", _hash())
+    content = row_hash(hashed(pl.lit("ecinstruct")), list(_COLUMNS))
+    return pl.format("rows:{}:{}", pl.col("task").fill_null(""), content)
 
 
 def read(rows: Rows, limit: int | None) -> Content:
@@ -72,9 +69,8 @@ def read(rows: Rows, limit: int | None) -> Content:
 
     limit: only so many inputs.
     """
-    used = rows.tables["rows"].with_columns(_row().alias("row"), _hash().alias("hash"))
-    raw = gather(SOURCE, rows, used.drop("setting", "few_shot_example", "instruction"))
-    revision = rows.revision or content_revision(raw["hash"])
+    unused = ("setting", "few_shot_example", "instruction")
+    raw, revision = identified(SOURCE, rows, "rows", _row(), unused)
     rejects: Counter[str] = Counter()
     found = kept(rejects, raw, pl.col("task").is_in(TASKS), "task that no set asks")
     told = [pl.col(name).str.contains(r"\S") for name in ("input", "output")]
@@ -91,9 +87,10 @@ def read(rows: Rows, limit: int | None) -> Content:
     found = found.sort("key", "tier", "row", descending=[False, True, False])
     once = found.unique("key", keep="first", maintain_order=True)
     found = kept(rejects, found, once, "input given again, in another setting")
-    found = found.drop("hash").rename({"options": "choices"})
-    found = found.with_columns(ring(pl.col("key")).alias("ring")).sort("ring")
-    return Content(found.head(limit) if limit else found, revision, rejects)
+    if found.is_empty():
+        raise unusable(rows, "input", rejects)
+    found = found.rename({"options": "choices"})
+    return Content(ringed(found, "key", limit), revision, rejects)
 
 
 #: How rows are called in `source_rows`.

@@ -21,15 +21,10 @@ from builders.ecinstruct.inputs import (
     review_key,
     usable,
 )
-from builders.options import compose
+from builders.options import FEWEST, MAX_RIGHT, compose, counts
 from builders.source import Content
-from builders.text import jaccard, squeezed, words
+from builders.text import NEAR, jaccard, squeezed, words
 
-#: Two titles that share this much of their words may be the same product.
-NEAR = 0.5
-
-#: A retrieval question has so many options, and so many right ones at most.
-FEWEST, MOST, MAX_RIGHT = 9, 15, 3
 #: So many other queries are looked at for products that fill up.
 OTHERS = 16
 UNRANKED = "output is no ranking of the products"
@@ -54,8 +49,8 @@ def products_for_query(t: Content, draw: Draw) -> pl.DataFrame:
     shown = _ranked(rows)
     ranked = pl.col("key").is_in(shown["key"].unique().implode())
     rows = usable(draw, rows, ranked, UNRANKED)
-    count = draw.hash("how many", pl.col("key")) % (MOST - FEWEST + 1) + FEWEST
-    anchors = anchored(draw, rows, "query", query_key()).with_columns(count.alias("count"))
+    _, count = counts(draw)
+    anchors = anchored(draw, rows, "query", query_key()).with_columns(count)
     own = shown.join(anchors.select("key", "asked"), on="key").filter(
         pl.col("rank") < MAX_RIGHT, _share_a_word("told", "asked")
     )

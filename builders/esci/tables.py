@@ -16,7 +16,6 @@ from typing import Any
 import polars as pl
 
 from builders.draw import Draw, hashed, ring
-from builders.errors import ShopmixError
 from builders.esci.judgements import judgements, place, product_splits
 from builders.language import LOCALES
 from builders.source import (
@@ -27,6 +26,7 @@ from builders.source import (
     find_rows,
     row_hash,
     unreadable,
+    unusable,
 )
 from builders.text import clean, squeezed
 
@@ -126,8 +126,7 @@ def read(rows: Rows, limit: int | None, seed: int, counts: Mapping[str, int]) ->
     products = _clean_products(products, rejects)
     queries, known, judged = judgements(examples.drop("hash"), products, limit, rejects)
     if judged.is_empty():
-        told = ", ".join(f"{reason}: {count}" for reason, count in rejects.items() if count)
-        raise ShopmixError(f"{rows.where}: no usable judgement ({told or 'no rows'})")
+        raise unusable(rows, "judgement", rejects)
     products = products.join(product_splits(known), on="product").with_columns(place()).sort("ring")
     pooled = _pooled(total).alias("pooled")
     texts = products.filter("kept", pl.col("described") | pl.col("bulleted"))

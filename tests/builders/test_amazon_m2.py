@@ -12,16 +12,15 @@ import pytest
 
 from builders.amazon_m2 import BUILDER
 from builders.amazon_m2.pairs import SITES
-from builders.amazon_m2.sessions import FEWEST, MAX_RIGHT, MOST
 from builders.amazon_m2.tables import Tables, read
 from builders.amazon_m2.texts import LOCALES, telling
-from builders.cli import Settings, build_all
-from builders.console import Reporter
 from builders.draw import Draw
 from builders.errors import ShopmixError
-from builders.language import FUNCTION_WORDS, speaks
+from builders.language import FUNCTION_WORDS
+from builders.options import FEWEST, MAX_RIGHT, MOST
 from builders.source import HERE, open_source
-from tests.conftest import SHARED
+from tests import conftest
+from tests.conftest import real_rows, samples_of
 
 DEMO = HERE / "demo" / "amazon_m2"
 TITLES, DESCRIPTIONS, CLICKS = (
@@ -34,9 +33,7 @@ SESSIONS = pl.read_csv(DEMO / "sessions_train.csv", infer_schema=False)
 
 
 def build(source: Path, out: Path, **settings: object) -> dict[str, pl.DataFrame]:
-    given = Settings.model_validate({"source": str(source), "out": out, **settings})
-    build_all(BUILDER, given, Reporter())
-    return {file.stem: pl.read_parquet(file) for file in sorted(out.glob("*.parquet"))}
+    return dict(samples_of(conftest.build(out, BUILDER, source=str(source), **settings)))
 
 
 def publish(folder: Path, products: pl.DataFrame, sessions: pl.DataFrame) -> Path:
@@ -168,19 +165,6 @@ def test_entities_and_tags_are_gone(demo: dict[str, pl.DataFrame]) -> None:
     for samples in demo.values():
         texts = samples["messages"].explode().struct.field("content")
         assert not texts.str.contains("<br|&amp;|&nbsp;|\u00a0").any()
-
-
-def test_no_row_order_or_partition_matters(tmp_path: Path, demo: dict[str, pl.DataFrame]) -> None:
-    folder = publish(tmp_path / "rows", PRODUCTS[::-1], SESSIONS[::-1][::3])
-    for i in (1, 2):
-        SESSIONS[::-1][i::3].write_csv(folder / f"sessions_train_{i}.csv")
-    for name, samples in build(folder, tmp_path / "out").items():
-        assert samples.equals(demo[name])
-
-
-def test_a_small_draw_begins_a_large_one(tmp_path: Path, demo: dict[str, pl.DataFrame]) -> None:
-    for name, samples in build(Path("demo"), tmp_path, size=10).items():
-        assert samples.equals(demo[name].head(10))
 
 
 def test_limit_counts_products_of_all_locales() -> None:
@@ -396,34 +380,6 @@ def test_sets_wait_for_product_types(tmp_path: Path) -> None:
 
 
 def test_real_rows_are_read_and_what_they_lack_is_told(tmp_path: Path) -> None:
-    folder = SHARED / "amazon_m2"
-    if not folder.is_dir():
-        pytest.skip(f"no real rows at {folder}: they are not part of this repository")
-    assert {len(samples) for samples in build(folder, tmp_path).values()} == {0}
+    assert {len(samples) for samples in build(real_rows("amazon_m2"), tmp_path).values()} == {0}
     told = json.loads((tmp_path / f"{TITLES}.json").read_text("utf-8"))
     assert told["rejects"] == {"product in one locale alone": 1072}
-
-
-def test_most_real_titles_are_in_the_language_of_their_locale() -> None:
-    folder = SHARED / "amazon_m2"
-    if not folder.is_dir():
-        pytest.skip(f"no real rows at {folder}: they are not part of this repository")
-    rows = pl.read_csv(folder / "products_train.csv", infer_schema=False)
-    german = rows.filter(pl.col("locale") == "DE")["title"].to_list()
-    assert sum(speaks(title, "de") for title in german) > 0.97 * len(german)
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("Wasserkocher aus Edelstahl mit abnehmbarem Deckel", "de"),
-        ("Hallbrück Gartenschlauch dehnbar Messinganschlüsse knickfrei", "de"),
-        ("Bouilloire électrique en verre avec filtre amovible", "fr"),
-        ("Bollitore elettrico in vetro con filtro estraibile", "it"),
-        ("Hervidor eléctrico de cristal con filtro extraíble", "es"),
-        ("Glass kettle with removable filter for tea", "en"),
-        ("電気ケトル 1.7L ステンレス", "ja"),
-    ],
-)
-def test_a_language_is_told_from_the_others(text: str, language: str) -> None:
-    assert [one for one in LOCALES.values() if speaks(text, one)] == [language]

@@ -3,90 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from functools import cached_property
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import polars as pl
 import pytest
 
 from builders.sample import ideal_answer
 from builders.shopbench import parse, score
-from builders.text import words
 from tests.conftest import real_rows
 from tests.reviews import (
     DEMO,
     TEXT,
+    Published,
     Row,
     fields,
+    likeness,
     made,
     product,
     publish,
-    published,
     review,
+    said,
     told,
 )
 
 RANKED, RATED = "rank_reviews_by_helpfulness", "rating_of_review"
 
 
-class Published:
-    """Rows of a folder, and the samples that were built of them."""
-
-    def __init__(self, folder: Path, out: Path) -> None:
-        self.sets, self.out = made(out, folder), out
-        self.reviews: dict[str, list[Row]] = defaultdict(list)
-        self.users: dict[str, set[str]] = defaultdict(set)
-        self.fans: dict[str, set[str]] = defaultdict(set)
-        self.products: dict[str, Row] = {}
-        for name, (reviews, _) in published(folder).items():
-            for one in reviews:
-                parent, user, time = one["parent_asin"], one["user_id"], one["timestamp"]
-                self.reviews[f"reviews:{name}:{parent}:{user}:{time}"].append(one)
-                self.users[parent].add(user)
-                if (one["rating"] or 0) >= 4:
-                    self.fans[parent].add(user)
-        for file in (folder / "raw" / "meta_categories").iterdir():
-            for line in filter(None, file.read_text("utf-8").split("\n")):
-                one = json.loads(line)
-                self.products[f"products:{one['parent_asin']}"] = one
-
-    def samples(self, name: str) -> Iterator[tuple[Row, Any, list[str], list[str]]]:
-        """Fields, truth, the question's own rows and those of its options, as they are shown."""
-        for fields_, truth, rows in (
-            self.sets[name].select("fields", "truth", "source_rows").iter_rows()
-        ):
-            asked = json.loads(fields_)
-            own = len(rows) - len(asked.get("options", ()))
-            yield asked, json.loads(truth), rows[:own], rows[own:]
-
-    def together(self, row: str) -> set[str]:
-        """The companions that a product publishes."""
-        return set(self.products.get(row, {}).get("bought_together") or ())
-
-    @cached_property
-    def count(self) -> int:
-        return sum(map(len, self.sets.values()))
-
-
 @pytest.fixture(scope="module", params=["demo", "real"])
 def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = DEMO if request.param == "demo" else real_rows("amazon_reviews")
     return Published(folder, tmp_path_factory.mktemp(request.param))
-
-
-def likeness(one: str, other: str) -> float:
-    left, right = (set(said(text)) for text in (one, other))
-    return len(left & right) / max(1, len(left | right))
-
-
-def said(text: str) -> list[str]:
-    found: list[str] = pl.select(words(pl.lit(text))).item().to_list()
-    return found
 
 
 def test_each_option_names_its_row_in_its_place(rows: Published) -> None:
