@@ -1,0 +1,29 @@
+"""Who answers: one small interface, and a module for each kind of server."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from builders.llm.request import Call, Reply
+
+
+class Backend(Protocol):
+    """Answers calls. provider: as samples name it. most: calls at once, at most.
+
+    resumes: whether a call that a killed run has sent can still be answered, as of a batch.
+    """
+
+    provider: str
+    model: str
+    most: int
+    resumes: bool
+
+    async def ask(self, call: Call, entry: int) -> Reply:
+        """Answer one call, whose number in the ledger is `entry`.
+
+        Raises `Fault` where it may be tried again, `Rejected` where it may not, and `ShopmixError`
+        where no call can be answered: a wrong key, an unknown model, a server that is not there.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and processes."""

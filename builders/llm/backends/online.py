@@ -1,0 +1,204 @@
+"""Any OpenAI-compatible server: OpenAI's own, vLLM's, llama.cpp's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+from openai import AsyncOpenAI, DefaultAioHttpClient
+
+from builders.errors import ShopmixError
+from builders.llm.request import UNREACHED, Call, Fault, Rejected, Reply
+
+#: How servers are told of the answer's JSON schema: in full; without the keywords that some do not
+#: know; or in words, where they know of no schema.
+FULL, PLAIN, WORDS = range(3)
+_BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "pattern", "title", "default")
+_IN_WORDS = "Answer with one JSON object and nothing else. Its JSON schema: "
+_DETAIL_CHARS = 300
+
+
+def endpoint() -> tuple[str | None, str]:
+    """URL (None: OpenAI's own) and key of the server, from OPENAI_BASE_URL and OPENAI_API_KEY.
+
+    Servers of one's own need no key. Raises `ShopmixError` where OpenAI's lacks one.
+    """
+    url, key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY", "")
+    if url and (urlsplit(url).username or urlsplit(url).password):
+        raise ShopmixError("OPENAI_BASE_URL holds a password: put the key into OPENAI_API_KEY")
+    if not (url or key):
+        raise ShopmixError(
+            "OPENAI_API_KEY is not set: put your key there, or the address of another server into "
+            "OPENAI_BASE_URL"
+        )
+    return url, key or "none"
+
+
+def body_of(call: Call, schema_as: int = FULL, limit_as: str = "max_tokens") -> dict[str, Any]:
+    """What is posted to /chat/completions. limit_as: the name of the answer's limit."""
+    prompt, messages = call.request.prompt, list(call.messages())
+    sampling = prompt.sampling
+    body: dict[str, Any] = {
+        "model": prompt.model,
+        "messages": messages,
+        limit_as: sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "seed": sampling.seed + call.request.index,
+    }
+    if sampling.top_p != 1:
+        body["top_p"] = sampling.top_p
+    if prompt.schema and schema_as == WORDS:
+        messages.insert(0, {"role": "system", "content": _IN_WORDS + prompt.schema})
+        if messages[1]["role"] == "system":  # many chat templates take one alone
+            own = messages.pop(1)["content"]
+            messages[0]["content"] = f"{own}\n\n{messages[0]['content']}"
+    elif prompt.schema:
+        schema = json.loads(prompt.schema)
+        if schema_as == PLAIN:
+            schema = _without(schema, _BOUNDS)
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": schema},
+        }
+    return body
+
+
+def _without(schema: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(schema, list):
+        return [_without(one, names) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _without(one, names) for name, one in value.items()}
+        if key in ("properties", "$defs")
+        else _without(value, names)
+        for key, value in schema.items()
+        if key not in names
+    }
+
+
+def read_reply(body: Mapping[str, Any], seconds: float, raw: str) -> Reply:
+    """A chat completion as the API gives it. Raises `Fault` where it is none."""
+    try:
+        choice = body["choices"][0]
+        message = choice["message"]
+        usage = body["usage"]
+        refusal = message.get("refusal")
+        return Reply(
+            text=refusal or message.get("content") or "",
+            finish=choice.get("finish_reason") or "",
+            tokens_in=int(usage["prompt_tokens"]),
+            tokens_out=int(usage["completion_tokens"]),
+            seconds=seconds,
+            raw=raw,
+            refusal=bool(refusal),
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise Fault(
+            "garbled reply", f"not a chat completion: {raw[:_DETAIL_CHARS]}", billed=True
+        ) from None
+
+
+class Online:
+    """A server, spoken to by OpenAI's client over aiohttp, the faster of its transports."""
+
+    resumes = False
+
+    def __init__(
+        self, provider: str, model: str, url: str | None, key: str, *, most: int, timeout: float
+    ) -> None:
+        """url: up to /v1; None for OpenAI's. most: requests at once. timeout: seconds for one."""
+        self.provider, self.model, self.most = provider, model, most
+        self._key = key
+        self._schema_as, self._limit_as = FULL, "max_tokens"
+        http = DefaultAioHttpClient(timeout=timeout)
+        self.client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        self.url = str(self.client.base_url).rstrip("/")
+
+    async def ask(self, call: Call, entry: int) -> Reply:
+        """See `Backend.ask`."""
+        while True:
+            known = (self._schema_as, self._limit_as)
+            try:
+                return await self._post(call, body_of(call, *known))
+            except openai.BadRequestError as error:
+                if not self._adapt(known, error):
+                    raise Rejected("rejected", self._told(error)) from None
+            except openai.APIError as error:
+                raise self._fault(error) from None
+
+    async def _post(self, call: Call, body: Mapping[str, Any]) -> Reply:
+        start = time.perf_counter()
+        raw = await self.client.post("/chat/completions", cast_to=str, body=body)
+        raw, seconds = self.redacted(raw), time.perf_counter() - start
+        try:
+            parsed = json.loads(raw)
+        except ValueError:
+            parsed = None
+        return read_reply(parsed, seconds, raw)
+
+    def _adapt(self, known: tuple[int, str], error: openai.BadRequestError) -> bool:
+        """Speak otherwise from now on, where the server says that it does not know what was said;
+        whether there is another way."""
+        said = str(error.message).lower()
+        schema_as, limit_as = known
+        if limit_as in said and "max_completion_tokens" in said and limit_as == "max_tokens":
+            self._limit_as = "max_completion_tokens"
+        elif re.search(r"response_format|schema|grammar", said) and schema_as < WORDS:
+            self._schema_as = max(self._schema_as, schema_as + 1)
+        else:
+            return False
+        return True
+
+    def _fault(self, error: openai.APIError) -> Fault:
+        """What an error means. Raises `ShopmixError` where no request can be answered."""
+        said = self._told(error)
+        match error:
+            case openai.APITimeoutError():
+                return Fault("timed out", said, busy=True, billed=True)
+            case openai.APIConnectionError():
+                return Fault(UNREACHED, f"{self.url}: {said}", billed=True)
+            case openai.AuthenticationError() | openai.PermissionDeniedError():
+                raise ShopmixError(f"{self.url} refuses the key ({said}): set OPENAI_API_KEY")
+            case openai.NotFoundError():
+                raise ShopmixError(
+                    f"{self.url} has no model {self.model} ({said}): name one of its own"
+                )
+            case openai.RateLimitError() if "insufficient_quota" in said:
+                raise ShopmixError(f"{self.url}: no money is left ({said})")
+            case openai.RateLimitError():
+                return Fault("rate limited", said, busy=True, retry_after=_wait(error))
+            case openai.APIStatusError(status_code=code) if code >= 500 or code in (408, 409):
+                return Fault("server error", said, busy=True, retry_after=_wait(error))
+            case openai.APIStatusError():
+                return Rejected("rejected", said)
+        return Fault("garbled reply", said, billed=True)
+
+    def _told(self, error: openai.APIError) -> str:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        return self.redacted(f"{error.message}{cause}")[:_DETAIL_CHARS]
+
+    def redacted(self, text: str) -> str:
+        """A text without the key, whoever has put it there."""
+        return text.replace(self._key, "***") if len(self._key) > 4 else text
+
+    async def close(self) -> None:
+        """See `Backend.close`."""
+        await self.client.close()
+
+
+def _wait(error: openai.APIStatusError) -> float | None:
+    """Seconds that the server asks to wait."""
+    said = error.response.headers
+    try:
+        if milliseconds := said.get("retry-after-ms"):
+            return float(milliseconds) / 1000
+        return float(said["retry-after"])
+    except (KeyError, ValueError):
+        return None
