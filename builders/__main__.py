@@ -10,9 +10,10 @@ from rich import box
 from rich.table import Table
 
 from builders.builder import Builder
-from builders.cli import arguments, build_all, command_of, run
+from builders.cli import arguments, build_all, command_of, llm_of, run
 from builders.console import Reporter, plain_console, show_samples
 from builders.errors import ShopmixError
+from builders.llm.desk import CapReached
 from builders.registry import builders
 
 
@@ -31,14 +32,19 @@ def _build(argv: Sequence[str]) -> None:
     """Every source in turn. One that is not to be had is told, and does not stop the others."""
     report, manifests, problems = Reporter(), [], []
     settings = arguments(None, argv)
-    for builder in builders():
-        where = _where(builder, settings.source)
-        try:
-            one = settings.model_copy(update={"source": where})
-            manifests += build_all(builder, one, report)
-        except ShopmixError as error:
-            problems.append(f"{builder.source.name}: {error}")
-            report.note(problems[-1])
+    with llm_of(settings, report) as llm:
+        for builder in builders():
+            where = _where(builder, settings.source)
+            try:
+                one = settings.model_copy(update={"source": where})
+                manifests += build_all(builder, one, report, llm)
+            except CapReached:
+                raise
+            except ShopmixError as error:
+                problems.append(f"{builder.source.name}: {error}")
+                report.note(problems[-1])
+    if settings.dry_run:
+        return
     if not manifests:
         raise ShopmixError("nothing was built: what each source lacks is told above")
     report.summary(manifests, settings.out)
@@ -59,12 +65,12 @@ def _print_sets() -> None:
         source = builder.source
         title = f"{source.name}: {source.repo or 'not'} on the Hub, {source.license}"
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-        for column in ("set", "No.", "type", "size", "what is asked", "waits for"):
+        for column in ("set", "No.", "type", "size", "what is asked", "LLM"):
             table.add_column(column, justify="right" if column in ("No.", "size") else "left")
         for made in builder.sets:
             number = "" if made.number is None else str(made.number)
             cells = (made.name, number, made.task_type, f"{made.size:,}", made.asks)
-            table.add_row(*cells, made.waits or "")
+            table.add_row(*cells, "labels" if made.labels else "composes" if made.composer else "")
         console.print(table)
         console.print(f"{command_of(builder)} --source demo --out DIR\n")
 

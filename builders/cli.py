@@ -7,28 +7,32 @@ import difflib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from builders import manifest
-from builders.builder import Builder, Built, Set
+from builders.build import Building, Built
+from builders.builder import Builder, Set
 from builders.console import Reporter, show_samples
 from builders.draw import Exhausted
 from builders.errors import ShopmixError
+from builders.llm import options
+from builders.llm.opened import NO_LLM, Llm, opened
+from builders.llm.session import Planned
+from builders.llm.settings import LlmSettings
 from builders.source import HERE, open_source
 
 #: A reading keeps so many times the rows that a set will take at least, the next so many more.
 FACTOR, GROWTH = 4, 4
 
 
-class Settings(BaseModel):
+class Settings(LlmSettings):
     """What a build is asked for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = "hub"
     sets: tuple[str, ...] = ()
@@ -86,19 +90,21 @@ def arguments(builder: Builder | None, argv: Sequence[str] | None) -> Settings:
     parser.add_argument(
         "--show", type=int, default=0, metavar="N", help="print N samples of each set"
     )
+    options.add(parser)
     given = vars(parser.parse_args(argv))
     given["sets"] = tuple(filter(None, map(str.strip, given.get("sets", "").split(","))))
     try:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ShopmixError(f"--{first['loc'][0]} {first['input']}: {first['msg']}") from None
+        option = str(first["loc"][0]).replace("_", "-")
+        raise ShopmixError(f"--{option} {first['input']}: {first['msg']}") from None
 
 
 def select(builder: Builder, names: Sequence[str]) -> list[Set]:
-    """The sets of these names (`esci.` may be left out); all that can be built where none is given.
+    """The sets of these names (`esci.` may be left out), or all of them.
 
-    Raises `ShopmixError` for a name that is no set, or is one that waits for something.
+    Raises `ShopmixError` for a name that is no set.
     """
     known = {made.name: made for made in builder.sets}
     prefix = f"{builder.source.name}."
@@ -110,21 +116,29 @@ def select(builder: Builder, names: Sequence[str]) -> list[Set]:
             raise ShopmixError(
                 f"no set {name!r}: did you mean {near[0]}? (python -m builders lists all)"
             )
-        if reason := known[full].waits:
-            raise ShopmixError(f"set {full} waits for {reason}")
         chosen.append(known[full])
-    return list(dict.fromkeys(chosen)) or [made for made in builder.sets if not made.waits]
+    return list(dict.fromkeys(chosen)) or list(builder.sets)
 
 
-def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[dict[str, Any]]:
-    """Build the sets that are asked for into `settings.out`; returns their manifests."""
-    sets = select(builder, settings.sets)
+@contextmanager
+def llm_of(settings: Settings, report: Reporter) -> Iterator[Llm]:
+    """What settings say of LLM work, opened."""
+    demo = settings.source == "demo"
+    with opened(settings, demo, report.note, report.asking) as llm:
+        yield llm
+
+
+def build_all(
+    builder: Builder, settings: Settings, report: Reporter, llm: Llm = NO_LLM
+) -> list[dict[str, Any]]:
+    """Build the sets that are asked for into `settings.out`; returns their manifests.
+
+    A dry run tells what an LLM would be asked, and builds nothing.
+    """
+    sets = _possible(select(builder, settings.sets), settings, report, llm)
     _prepare(settings.out)
     rows = replace(open_source(builder.source, settings.source), watch=report.watching)
     sizes = {made.name: settings.size or made.size for made in sets}
-    for made in builder.sets:
-        if made.waits and not settings.sets:
-            report.note(f"{made.name}: waits for {made.waits}")
     wanted = {name: FACTOR * size for name, size in sizes.items()}
 
     def read() -> Any:
@@ -134,43 +148,70 @@ def build_all(builder: Builder, settings: Settings, report: Reporter) -> list[di
         report.spent("read", time.perf_counter() - start)
         return tables
 
-    tables = read()
+    tables: Any = read() if sets else None
     manifests = []
     for made in sets:
-        size = sizes[made.name]
-        decided = manifest.fingerprint(
-            builder, made, tables.revision, settings.seed, settings.limit, size
-        )
+
+        def decided(made: Set = made, revision: str = tables.revision) -> dict[str, Any]:
+            size = sizes[made.name]
+            return manifest.fingerprint(
+                builder, made, revision, settings.seed, settings.limit, size, llm
+            )
+
         old = manifest.read(settings.out, made.name)
-        if old and all(old.get(key) == value for key, value in decided.items()):
+        if old and all(old.get(key) == value for key, value in decided().items()):
             report.unchanged(old)
             del wanted[made.name]
             manifests.append(old)
             continue
-        while True:
+        built = None
+        while built is None:
             try:
-                built = _built(builder, made, tables, settings.seed, size, report)
-                break
+                building = Building(builder, made, sizes[made.name], settings.seed, llm)
+                built = _built(building, tables, report)
             except Exhausted:
                 wanted[made.name] *= GROWTH
                 tables = None  # makes room
                 tables = read()
+            except Planned:
+                break
         del wanted[made.name]
+        if built is None or settings.dry_run:
+            continue
         start = time.perf_counter()
-        told = {**decided, **manifest.describe(made, built, tables.rejects)}
+        # decided anew: the ledger has more answers now
+        told = {**decided(), **manifest.describe(made, built, tables.rejects)}
         report.spent("measure", time.perf_counter() - start)
         start = time.perf_counter()
-        manifests.append(manifest.write(settings.out, made.name, built.samples, told))
+        manifests.append(manifest.write(settings.out, made.name, built, told))
         report.spent("write", time.perf_counter() - start)
         report.done(manifests[-1])
     return manifests
 
 
-def _built(
-    builder: Builder, made: Set, tables: Any, seed: int, size: int, report: Reporter
-) -> Built:
-    with report.watching(made.name, size, "samples") as progress:
-        built = builder.build(made, tables, seed, size, progress)
+def _possible(sets: Sequence[Set], settings: Settings, report: Reporter, llm: Llm) -> list[Set]:
+    """The sets that can be built; of the others it is told why not.
+
+    Raises `ShopmixError` where one of these was asked for by name.
+    """
+    possible = []
+    for made in sets:
+        if made.labels and llm.writer is None:
+            lacks = (
+                f"{made.name} is made with an LLM: name one with --llm, or a ledger that has its "
+                f"answers with --ledger"
+            )
+            if settings.sets:
+                raise ShopmixError(lacks)
+            report.note(lacks)
+        elif not settings.dry_run or made.labels or made.composer or llm.opinion:
+            possible.append(made)
+    return possible
+
+
+def _built(building: Building, tables: Any, report: Reporter) -> Built:
+    with report.watching(building.made.name, building.size, "samples") as progress:
+        built = building.build(tables, progress)
     for stage, seconds in built.seconds.items():
         report.spent(stage, seconds)
     return built
@@ -208,7 +249,10 @@ def main(builder: Builder, argv: Sequence[str] | None = None) -> NoReturn:
     def command() -> None:
         settings = arguments(builder, argv)
         report = Reporter()
-        manifests = build_all(builder, settings, report)
+        with llm_of(settings, report) as llm:
+            manifests = build_all(builder, settings, report, llm)
+        if settings.dry_run:
+            return
         report.summary(manifests, settings.out)
         if settings.show:
             show_samples(settings.out, [one["set"] for one in manifests], settings.show)

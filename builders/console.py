@@ -6,7 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from builders.llm.desk import Counts
+from builders.llm.progress import asking
 from builders.shortcuts import GUESSERS, MARGIN
 
 #: In a log, a line at most every so many seconds.
@@ -92,6 +94,10 @@ class Reporter:
                     self.note(f"{name}: {made:,} of {size:,}, {note}{eta}")
 
             yield log
+
+    def asking(self, label: str) -> AbstractContextManager[Callable[[Counts], None]]:
+        """Yields what to call with the counts of LLM work."""
+        return asking(self.console, self.note, label)
 
     def summary(self, manifests: Sequence[Mapping[str, Any]], out: Path) -> None:
         """The closing tables."""

@@ -19,21 +19,33 @@ from typing import Any
 import polars as pl
 import xxhash
 
-from builders.builder import Builder, Built, Set
+from builders.build import Built
+from builders.builder import Builder, Set
 from builders.errors import ShopmixError
+from builders.llm.opened import NO_LLM, Llm
 from builders.registry import SOURCES
 from builders.shortcuts import measure
 
 #: Packages whose version may change a sample.
 PACKAGES = ("polars", "polars-hash", "jinja2", "langdetect", "numpy")
+#: Modules of LLM work that decide what its answers become.
+LLM_MODULES = ("compose", "opinion", "prompt", "task", "writer")
 #: Rows of a row group; fixed, so that the bytes do not depend on threads.
 ROW_GROUP = 16_384
 
 
 def fingerprint(
-    builder: Builder, made: Set, revision: str, seed: int, limit: int | None, size: int
+    builder: Builder,
+    made: Set,
+    revision: str,
+    seed: int,
+    limit: int | None,
+    size: int,
+    llm: Llm = NO_LLM,
 ) -> dict[str, Any]:
-    """Everything that decides a set's bytes."""
+    """Everything that decides a set's bytes; of LLM work, what the ledger has answered so far."""
+    asked = (*made.labels, *([made.composer] if made.composer else []))
+    endings = made.endings(builder.templates) if llm.writer else []
     return {
         "set": made.name,
         "source": builder.source.name,
@@ -41,7 +53,9 @@ def fingerprint(
         "seed": seed,
         "limit": limit,
         "asked": size,
-        "templates": [wording.name for wording in made.wordings(builder.templates)],
+        "templates": [one.name for one in (*made.wordings(builder.templates), *endings)],
+        "llm": llm.writer.state(asked) if llm.writer and asked else None,
+        "second_opinion": llm.opinion.state(made.task_type) if llm.opinion else None,
         "code": code_hash(type(builder)),
         "packages": {name: version(name) for name in PACKAGES},
     }
@@ -53,6 +67,7 @@ def code_hash(builder: type[Builder]) -> str:
     root, own = Path(__file__).parent, Path(inspect.getfile(builder))
     mine = own.parent.rglob("*.py") if own.name == "__init__.py" else [own]
     shared = [file for file in root.glob("*.py") if file.stem not in SOURCES]
+    shared += [root / "llm" / f"{name}.py" for name in LLM_MODULES]
     digest = xxhash.xxh3_128()
     for file in sorted({*shared, *mine}, key=lambda path: (path.parent.name, path.name)):
         name = f"{file.parent.name}/{file.name}"
@@ -84,6 +99,8 @@ def describe(made: Set, built: Built, source_rejects: Mapping[str, int]) -> dict
         "right_options": _right_options(samples) if made.task_type == "multiple-choice" else {},
         "shortcuts": measure(samples, made.hints),
         "guessable": made.guessable,
+        "composed": dict(sorted(built.composed.items())),
+        "opinions": dict(sorted(built.opinions.items())),
     }
 
 
@@ -116,11 +133,18 @@ def read(folder: Path, name: str) -> dict[str, Any] | None:
     return manifest if finished else None
 
 
-def write(
-    folder: Path, name: str, samples: pl.DataFrame, manifest: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write samples, then their manifest; returns it, the samples' hash added."""
-    path = folder / f"{name}.parquet"
+def write(folder: Path, name: str, built: Built, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write samples, then their manifest; returns it, the samples' hash added.
+
+    Disputed questions go to a file beside, for people to read.
+    """
+    samples, path = built.samples, folder / f"{name}.parquet"
+    disputed = folder / f"{name}.disputed.jsonl"
+    if built.disputed:
+        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in built.disputed]
+        _replace(disputed, lambda to: to.write_text("".join(lines), "utf-8"))
+    else:
+        disputed.unlink(missing_ok=True)
     _replace(
         path,
         lambda to: samples.rechunk().write_parquet(

@@ -7,6 +7,7 @@ f-string, which renders several times faster; a test holds the two byte-equal on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,26 @@ from builders.errors import ShopmixError
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 
+#: What a wording begins with that an LLM has written: by whom, and the key of its call.
+_WRITTEN = re.compile(r"\{# written by (\S+), call ([0-9a-f]{32}) #\}\n")
+
+
 @dataclass(frozen=True)
 class Wording:
     """One way to ask: `path` below templates/, and its Jinja source."""
 
     path: str
     text: str
+
+    @property
+    def generator(self) -> str | None:
+        """The LLM that has written it, as provider:model."""
+        return found[1] if (found := _WRITTEN.match(self.text)) else None
+
+    @property
+    def call(self) -> str | None:
+        """The key of the LLM's call in a ledger."""
+        return found[2] if (found := _WRITTEN.match(self.text)) else None
 
     @property
     def name(self) -> str:

@@ -14,17 +14,15 @@ import pytest
 
 from builders import esci
 from builders.builder import Builder, Set
-from builders.cli import Settings, build_all
+from builders.cli import Settings, build_all, llm_of
 from builders.console import Reporter
 from builders.registry import builders
 from builders.source import HERE, Table, parts
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-#: Every builder by the name of its source, every set that can be built by its own.
+#: Every builder by the name of its source, every set by its own.
 BUILDERS = {builder.source.name: builder for builder in builders()}
-SETS: dict[str, Set] = {
-    made.name: made for builder in BUILDERS.values() for made in builder.sets if not made.waits
-}
+SETS: dict[str, Set] = {made.name: made for builder in BUILDERS.values() for made in builder.sets}
 
 Build = Callable[..., Path]
 
@@ -36,9 +34,10 @@ def builder_of(made: Set) -> Builder:
 
 def build(out: Path, builder: Builder = esci.BUILDER, **settings: object) -> Path:
     """Build into a folder the way the command does."""
-    build_all(
-        builder, Settings.model_validate({"source": "demo", "out": out, **settings}), Reporter()
-    )
+    chosen = Settings.model_validate({"source": "demo", "out": out, **settings})
+    report = Reporter()
+    with llm_of(chosen, report) as llm:
+        build_all(builder, chosen, report, llm)
     return out
 
 

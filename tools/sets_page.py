@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from builders.builder import Builder, Set
-from builders.cli import Settings, build_all
+from builders.cli import Settings, build_all, llm_of
 from builders.console import Reporter, rendered
 from builders.registry import builders
 
@@ -43,9 +43,8 @@ def _overview() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     every = [made for builder in builders() for made in builder.sets]
     for made in sorted(every, key=lambda made: made.number or 100):
-        waits = " (waits)" if made.waits else ""
         link = f"[{made.name}](#{made.name.replace('.', '')})"
-        cells = (made.number or "", link + waits, made.task_type, f"{made.size:,}", made.asks)
+        cells = (made.number or "", link, made.task_type, f"{made.size:,}", made.asks)
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield ""
 
@@ -60,19 +59,19 @@ def _section(made: Set, folder: Path) -> Iterator[str]:
         "track": track,
         "size": f"{made.size:,}",
     }
-    if made.waits:
-        facts["waits for"] = made.waits
-    else:
-        told = json.loads((folder / f"{made.name}.json").read_text("utf-8"))
-        facts |= {"truth": made.basis, "shortcuts": _shortcuts(told)}
-        if made.guessable:
-            facts["why a guesser gets far"] = made.guessable
+    told = json.loads((folder / f"{made.name}.json").read_text("utf-8"))
+    facts |= {"truth": made.basis, "shortcuts": _shortcuts(told)}
+    if made.guessable:
+        facts["why a guesser gets far"] = made.guessable
+    if made.labels:
+        facts["labels by an LLM"] = ", ".join(task.name for task in made.labels)
+    if made.composer:
+        facts["composed by an LLM"] = "where one is at hand"
     for name, value in facts.items():
         yield f"- {name}: {value}"
     yield ""
-    if not made.waits:
-        sample = pl.read_parquet(folder / f"{made.name}.parquet").row(0, named=True)
-        yield from ("~~~~", rendered(made.name, sample).partition("\n")[2].rstrip(), "~~~~", "")
+    sample = pl.read_parquet(folder / f"{made.name}.parquet").row(0, named=True)
+    yield from ("~~~~", rendered(made.name, sample).partition("\n")[2].rstrip(), "~~~~", "")
 
 
 def _shortcuts(manifest: dict[str, Any]) -> str:
@@ -83,8 +82,9 @@ def _shortcuts(manifest: dict[str, Any]) -> str:
 
 def write(builder: Builder, folder: Path) -> None:
     """Build a source's demo rows into a folder."""
-    settings = Settings.model_validate({"source": "demo", "out": folder})
-    build_all(builder, settings, Reporter())
+    settings, report = Settings.model_validate({"source": "demo", "out": folder}), Reporter()
+    with llm_of(settings, report) as llm:
+        build_all(builder, settings, report, llm)
 
 
 if __name__ == "__main__":

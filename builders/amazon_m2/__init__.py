@@ -16,15 +16,9 @@ from builders.source import Rows
 
 REASONS = {**descriptions.REASONS, **sessions.REASONS}
 
-_TYPES = "product types that an LLM extracts (a ledger of its answers)"
 _LOCALES = "one id is one product in all locales"
 
 SETS = (
-    Set(
-        "amazon_m2.category_with_attribute", 1, 2_350, *CHOICE, CONCEPTS,
-        "the product category, given attributes", "product types that an LLM extracted",
-        frozenset(), waits=_TYPES,
-    ),
     Set(
         "amazon_m2.title_in_locale", 9, 10_000, "generation", "bleu", LINGUAL,
         "the title of a product in another locale", _LOCALES,
@@ -34,11 +28,6 @@ SETS = (
         "amazon_m2.description_in_language", 10, 10_000, *CHOICE, LINGUAL,
         "the description of the same product in another language", _LOCALES,
         frozenset({"description"}), descriptions.description_in_language,
-    ),
-    Set(
-        "amazon_m2.explain_product_type", 20, 10_000, "generation", "sent-transformer", CONCEPTS,
-        "what a product's type is, given title and description",
-        "product types that an LLM extracted", frozenset(), options=False, waits=_TYPES,
     ),
     Set(
         "amazon_m2.previous_clicks", 31, 10_000, *FIND, BEHAVIOR,

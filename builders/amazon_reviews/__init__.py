@@ -22,27 +22,9 @@ REASONS = {
     "other_product": "written for another product of the category, whose title is unlike this one",
     "fewer_votes": "fewer readers found it helpful",
 }
-_WAITS = "a ledger of labels that an LLM extracts: "
 _USERS = "what users published and did"
 
 SETS = (
-    Set(
-        "amazon_reviews.snippets_for_aspect", 2, 7_373, *FIND, CONCEPTS,
-        "snippets that a customer would write, given product type, aspect and sentiment", "",
-        frozenset({"product_type", "aspect", "sentiment"}),
-        waits=_WAITS + "product type, and aspect and sentiment of each snippet",
-    ),
-    Set(
-        "amazon_reviews.aspects_of_review", 3, 3_608, *FIND, CONCEPTS,
-        "aspects that a review covers, given the product type", "",
-        frozenset({"product_type", "review"}),
-        waits=_WAITS + "product type and aspects, with their synonyms",
-    ),
-    Set(
-        "amazon_reviews.complement_of_type", 4, 10_000, *CHOICE, REASONING,
-        "the category that complements a product type", "", frozenset({"product_type"}),
-        waits=_WAITS + "product type",
-    ),
     Set(
         LIKED, 6, 5_815, *FIND, BEHAVIOR, "what a buyer of this product will like as well",
         "published bought_together, else what two users or more gave four stars too",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from builders.errors import ShopmixError
-from builders.llm.backends import Backend
-from builders.llm.ledger import ANSWERED, REPAIRABLE, Answer, Denied, Failure, Ledger
+from builders.llm.backends import Backend, Outstanding
+from builders.llm.ledger import ANSWERED, Answer, Denied, Failure, Ledger
 from builders.llm.limiter import Limiter
 from builders.llm.money import Cap, Price, dollars
 from builders.llm.request import UNREACHED, Call, Fault, Rejected, Reply, Request
@@ -70,7 +70,7 @@ class Desk:
         self.ledger, self.backend, self.price, self.cap = ledger, backend, price, cap
         self.retry_failed, self.tell = retry_failed, tell
         self.counts = Counts()
-        self._limiter = Limiter(backend.most)
+        self._limiter = Limiter(backend.most, adaptive=not backend.queues)
         self._moved = asyncio.Event()
         self._on_way = 0
         self._last_answer: float | None = None
@@ -85,14 +85,14 @@ class Desk:
         cap, and `ShopmixError` where the backend cannot answer at all; what came before is kept.
         """
         unique = {request.key: request for request in requests}
-        self.counts.total += len(unique)
+        self.counts = Counts(total=len(unique))
         found = look_up(self.ledger, list(unique))
         waiting = deque(
             request
             for request in sorted(unique.values(), key=lambda one: one.prompt.id)
             if self._open(found.get(request.key))
         )
-        self.counts.cached += len(unique) - len(waiting)
+        self.counts.cached = len(unique) - len(waiting)
         self.tell(self.counts)
         if waiting:
             await self._send(waiting, label, validate, found)
@@ -103,8 +103,8 @@ class Desk:
         match found:
             case Answer():
                 return False
-            case Failure(status, _, repair):
-                return self.retry_failed or (status in REPAIRABLE and not repair)
+            case Failure():
+                return self.retry_failed or found.repairable
         return True
 
     async def _send(
@@ -146,15 +146,20 @@ class Desk:
         call = Call(request)
         if isinstance(before, Failure) and not self.retry_failed:
             call = Call(request, (before.text, before.detail))  # its repair was never sent
+        known = before.attempt if isinstance(before, Failure) else 0
         tries = 0
         while True:
             await self._limiter.acquire()
             try:
-                entry = await self._reserved(call, label)
-                if isinstance(entry, Answer):
+                entry = await self._reserved(call, label, known)
+                if isinstance(entry, int):
+                    outcome = await self._sent(call, entry, validate)
+                elif isinstance(entry, Failure) and entry.repairable:
+                    call, known = Call(request, (entry.text, entry.detail)), entry.attempt
+                    continue
+                else:
                     self.counts.cached += 1
                     return entry
-                outcome = await self._sent(call, entry, validate)
             finally:
                 self._limiter.release()
             match outcome:
@@ -162,9 +167,10 @@ class Desk:
                     self.counts.answered += 1
                     self.counts.repaired += call.repairs is not None
                     return outcome
-                case Failure(status) if status in REPAIRABLE and not call.repairs:
+                case Failure(status) if outcome.repairable:
                     self.counts.faults[status] += 1
                     call, tries = Call(request, (outcome.text, outcome.detail)), 0
+                    known = outcome.attempt
                 case Failure(status):
                     self.counts.failed[status] += 1
                     return outcome
@@ -179,21 +185,26 @@ class Desk:
                     # spread, so that calls that failed together do not come back together
                     await asyncio.sleep(random.uniform(longest / 2, longest))
 
-    async def _reserved(self, call: Call, label: str) -> int | Answer:
+    async def _reserved(self, call: Call, label: str, known: int) -> int | Answer | Failure:
         """The ledger's entry for a call; waits while others hold what the cap leaves, or ask the
-        same themselves. An answer, where another process has had it."""
+        same themselves. An answer or a failure, where another process has had it."""
+        key, resumes = call.request.key, self.backend.resumes
         read = call.most_tokens_in()
         written = call.request.prompt.sampling.max_tokens
         money, tokens = self.price.of(read, written), read + written
+        pause = _ELSEWHERE
         while True:
             entry = self.ledger.reserve(
-                call, label, self.backend.provider, money, tokens, self.cap, self.backend.resumes
+                call, label, self.backend.provider, money, tokens, self.cap, resumes, known
             )
             match entry:
                 case Denied.ANSWERED:
-                    return self.ledger.answers([call.request.key])[call.request.key]
+                    return self.ledger.answers([key])[key]
+                case Denied.FAILED:
+                    return self.ledger.failures([key])[key]
                 case Denied.ELSEWHERE:
-                    await asyncio.sleep(_ELSEWHERE)
+                    await asyncio.sleep(pause)
+                    pause = min(_HEARTBEAT, 2 * pause)
                 case Denied.CAP if self._on_way:
                     self._moved.clear()
                     await self._moved.wait()
@@ -225,10 +236,12 @@ class Desk:
             status = "rejected" if isinstance(fault, Rejected) else fault.kind
             self._file(entry, request, status, kept, detail=fault.detail)
             if isinstance(fault, Rejected):
-                return Failure(status, "", False, fault.detail)
+                return Failure(status, "", False, fault.detail, entry)
             if fault.busy:
                 self._limiter.overloaded(sent, fault.retry_after)
             return fault
+        except Outstanding:
+            raise  # its entry stays as it is
         except ShopmixError as error:
             self._file(entry, request, "not possible", (0, 0), detail=str(error))
             raise
@@ -242,7 +255,7 @@ class Desk:
         self._file(entry, request, status, used, reply, flaw)
         if status == ANSWERED:
             return Answer(request.key, reply.text, self._generator)
-        return Failure(status, reply.text, call.repairs is not None, flaw or "")
+        return Failure(status, reply.text, call.repairs is not None, flaw or "", entry)
 
     @property
     def _generator(self) -> str:
@@ -263,7 +276,10 @@ class Desk:
         self.ledger.settle(entry, request, status, money, tokens, reply, self._generator, detail)
 
     def _consider_giving_up(self, fault: Fault) -> None:
-        """Raises `ShopmixError` where nothing was answered for too long."""
+        """Raises `ShopmixError` where nothing was answered for too long. How long a queue takes
+        says nothing."""
+        if self.backend.queues:
+            return
         since, most = self._last_answer or self._begun, GIVE_UP
         if self._last_answer is None and fault.kind == UNREACHED:
             most = GIVE_UP_AT_FIRST

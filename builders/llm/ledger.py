@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -59,6 +59,7 @@ ANSWERED = "answer"
 FINAL = ("refused", "cut off", "empty", "not valid", "rejected")
 #: Of these, the ones that one more attempt may repair.
 REPAIRABLE = ("empty", "not valid")
+_FINAL = ",".join(f"'{status}'" for status in FINAL)
 #: A run that was not seen for so many seconds is dead.
 _DEAD_AFTER = 30.0
 _BUSY_SECONDS = 120.0
@@ -77,12 +78,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that came to nothing, for good."""
+    """An attempt that came to nothing, for good. attempt: its number in the ledger."""
 
     status: str
     text: str
     repair: bool
     detail: str
+    attempt: int = 0
+
+    @property
+    def repairable(self) -> bool:
+        """Whether one more attempt may still repair it."""
+        return self.status in REPAIRABLE and not self.repair
 
 
 class Denied(Enum):
@@ -91,6 +98,7 @@ class Denied(Enum):
     CAP = "the cap would be passed"
     ELSEWHERE = "another process waits for this answer"
     ANSWERED = "another process has had the answer"
+    FAILED = "another process has had an answer that failed for good"
 
 
 class Ledger:
@@ -154,17 +162,16 @@ class Ledger:
     def failures(self, keys: Sequence[str]) -> dict[str, Failure]:
         """By key, the last attempt that failed for good, of keys without an answer."""
         found = {}
-        final = ",".join(f"'{status}'" for status in FINAL)
         for i in range(0, len(keys), _CHUNK):
             part = keys[i : i + _CHUNK]
             rows = self._db.execute(
-                f"SELECT key, status, coalesce(text, ''), repair, coalesce(detail, '') "
+                f"SELECT key, status, coalesce(text, ''), repair, coalesce(detail, ''), id "
                 f"FROM attempts WHERE key IN ({','.join('?' * len(part))}) "
-                f"AND status IN ({final}) ORDER BY id",
+                f"AND status IN ({_FINAL}) ORDER BY id",
                 part,
             )
-            for key, status, text, repair, detail in rows:
-                found[key] = Failure(status, text, bool(repair), detail)
+            for key, status, text, repair, detail, attempt in rows:
+                found[key] = Failure(status, text, bool(repair), detail, attempt)
         return found
 
     def spent(self) -> tuple[int, int]:
@@ -215,6 +222,12 @@ class Ledger:
         """The rows of a query, for reports."""
         yield from self._db.execute(query, values)
 
+    def write(self, statement: str, rows: Iterable[Sequence[object]] = ((),)) -> None:
+        """Execute a statement for each row of values: for all, or for none."""
+        with self._writing():
+            for values in rows:
+                self._db.execute(statement, values)
+
     # sending
 
     def reserve(
@@ -226,20 +239,22 @@ class Ledger:
         tokens: int,
         cap: Cap,
         resumes: bool = False,
+        known: int = 0,
     ) -> int | Denied:
         """Enter a call before it is sent, at the most that it can cost; gives the entry's number.
 
         label: what it is for. money, tokens: picodollars and tokens, in and out. resumes: whether
-        an entry that a dead run has left in a batch stands for this call.
+        an entry that a dead run has left stands for this call, as it can still be answered.
+        known: the last attempt that failed for good, as far as the sender knows.
         """
         request = call.request
         with self._writing():
             self._see_run()
             if request.key not in self._known:
                 self._enter(request)
-            if denied := self._denied(request.key):
+            if denied := self._denied(request.key, known):
                 return denied
-            if resumes and (left := self._left(call)):
+            if resumes and (left := self._left(call, provider)):
                 self._db.execute("UPDATE attempts SET run=? WHERE id=?", (self.run, left[0]))
                 return int(left[0])
             if self._capped(money, tokens, cap):
@@ -254,7 +269,7 @@ class Ledger:
             assert entered.lastrowid is not None
             return entered.lastrowid
 
-    def _denied(self, key: str) -> Denied | None:
+    def _denied(self, key: str, known: int) -> Denied | None:
         if self._db.execute("SELECT 1 FROM answers WHERE key=?", (key,)).fetchone():
             return Denied.ANSWERED
         others = self._db.execute(
@@ -262,12 +277,17 @@ class Ledger:
             "WHERE key=? AND status=? AND run<>?",
             (key, SENT, self.run),
         )
-        return Denied.ELSEWHERE if any(_lives(*other) for other in others) else None
+        if any(_lives(*other) for other in others):
+            return Denied.ELSEWHERE
+        failed = self._db.execute(
+            f"SELECT 1 FROM attempts WHERE key=? AND id>? AND status IN ({_FINAL})", (key, known)
+        )
+        return Denied.FAILED if failed.fetchone() else None
 
-    def _left(self, call: Call) -> tuple[int] | None:
+    def _left(self, call: Call, provider: str) -> tuple[int] | None:
         found: tuple[int] | None = self._db.execute(
-            "SELECT id FROM attempts WHERE key=? AND status=? AND repair=? AND batch IS NOT NULL",
-            (call.request.key, SENT, call.repairs is not None),
+            "SELECT id FROM attempts WHERE key=? AND status=? AND repair=? AND provider=?",
+            (call.request.key, SENT, call.repairs is not None, provider),
         ).fetchone()
         return found
 
@@ -313,6 +333,37 @@ class Ledger:
                     "INSERT OR IGNORE INTO answers VALUES (?,?,?,?)",
                     (request.key, reply.text, generator, entry),
                 )
+
+    def take_over(
+        self, prompts: Mapping[str, str], attempts: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> tuple[int, int]:
+        """Enter what another ledger has (its prompts by id, and attempts with their prompt's);
+        gives how many were new and how many known. They do not count as spent here."""
+        new = 0
+        with self._writing():
+            self._db.executemany("INSERT OR IGNORE INTO prompts VALUES (?,?)", prompts.items())
+            for prompt, one in attempts:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO requests VALUES (?,?,?,?)",
+                    (one["key"], prompt, one["text"], one["sample"]),
+                )
+                taken = self._db.execute(
+                    "INSERT INTO attempts (key, label, model, provider, repair, status, detail, "
+                    "text, finish, tokens_in, tokens_out, money, tokens, seconds, at, raw, "
+                    "imported) SELECT :key, :label, :model, :provider, :repair, :status, :detail, "
+                    ":answer, :finish, :tokens_in, :tokens_out, :money, :tokens, :seconds, :at, "
+                    ":raw, 1 WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE key=:key AND "
+                    "(status=:status AND (status='answer' OR at=:at)))",
+                    one,
+                )
+                new += taken.rowcount
+                if taken.rowcount and one["status"] == ANSWERED:
+                    self._db.execute(
+                        "INSERT OR IGNORE INTO answers VALUES (?,?,?,?)",
+                        (one["key"], one["answer"], f"{one['provider']}:{one['model']}",
+                         taken.lastrowid),
+                    )  # fmt: skip
+        return new, len(attempts) - new
 
     def _enter(self, request: Request) -> None:
         prompt = request.prompt

@@ -12,11 +12,14 @@ from collections import deque
 
 
 class Limiter:
-    """Slots for at most `most` requests, of which as many are open as the server bears."""
+    """Slots for at most `most` requests, of which as many are open as the server bears.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.open = 1.0
+    adaptive: False where all are open, always.
+    """
+
+    def __init__(self, most: int, *, adaptive: bool = True) -> None:
+        self.most, self.adaptive = most, adaptive
+        self.open = 1.0 if adaptive else float(most)
         self.used = 0
         self._slow_start = True
         self._halved = self._until = 0.0
@@ -60,5 +63,5 @@ class Limiter:
         now = time.monotonic()
         if retry_after:
             self._until = max(self._until, now + retry_after)
-        if sent >= self._halved:
+        if self.adaptive and sent >= self._halved:
             self.open, self._slow_start, self._halved = max(1.0, self.open / 2), False, now

@@ -29,7 +29,8 @@ class Sampling:
 class Prompt:
     """What many requests share, so that servers can keep it in their prefix caches.
 
-    messages: (role, content), all but the last of the user. schema: JSON schema of the answer.
+    messages: (role, content), all but the last of the user. schema: JSON schema of the answer, its
+    fields in the order in which they are to be written.
     """
 
     model: str
@@ -44,7 +45,7 @@ class Prompt:
             "model": self.model,
             "messages": [list(message) for message in self.messages],
             "sampling": asdict(self.sampling),
-            "schema": self.schema and json.loads(self.schema),
+            "schema": self.schema,
         }
         return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -58,12 +59,11 @@ class Prompt:
         """A prompt of its canonical JSON. Raises `ShopmixError` where that is none."""
         try:
             whole = json.loads(content)
-            schema = whole["schema"]
             return Prompt(
                 whole["model"],
                 tuple((role, text) for role, text in whole["messages"]),
                 Sampling(**whole["sampling"]),
-                schema and json.dumps(schema, sort_keys=True),
+                whole["schema"],
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ShopmixError(f"not a prompt ({type(error).__name__}): {content[:80]}") from None

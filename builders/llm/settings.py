@@ -21,8 +21,9 @@ PROVIDERS = {
 class LlmSettings(BaseModel):
     """The options that all commands with LLM work share.
 
-    llm: PROVIDER:MODEL, or None for what is in the ledger. cap_usd, cap_tokens: what the ledger
+    llm: PROVIDER:MODEL, or None for what is in the ledger. max_usd, max_tokens: what the ledger
     may spend in all, over all runs. workers: requests at once, at most. timeout: seconds for one.
+    verify: who gives a second opinion; empty for the one of `llm`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +43,7 @@ class LlmSettings(BaseModel):
     @field_validator("llm", "verify")
     @classmethod
     def _known(cls, spec: str | None) -> str | None:
-        if spec is not None:
+        if spec:
             provider, _, model = spec.partition(":")
             if provider not in PROVIDERS or (provider not in ("local", "ledger") and not model):
                 raise ValueError(f"not PROVIDER:MODEL with one of {', '.join(PROVIDERS)}")

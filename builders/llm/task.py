@@ -56,7 +56,7 @@ class Task(Generic[T]):
     @cached_property
     def schema(self) -> str:
         """The JSON schema of an answer."""
-        return json.dumps(_inlined(self.answer.model_json_schema()), sort_keys=True)
+        return json.dumps(_inlined(self.answer.model_json_schema()))
 
     def prompt(self, model: str) -> Prompt:
         """What all requests to a model share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import polars as pl
@@ -26,6 +26,12 @@ class Writer:
     def model(self) -> str:
         """Whose answers these are."""
         return self.session.model
+
+    def state(self, tasks: Sequence[Task[Any]]) -> dict[str, Any]:
+        """What decides the labels of tasks: the model, the prompts, and what came of them."""
+        prompts = {task.name: task.prompt(self.model).id for task in tasks}
+        answers = {name: self.session.ledger.digest(id_) for name, id_ in prompts.items()}
+        return {"model": self.model, "prompts": prompts, "answers": answers}
 
     def label(self, task: Task[T], rows: pl.DataFrame, label: str) -> pl.DataFrame:
         """Rows with the columns of a task's answer about each, in the same order.

@@ -14,7 +14,7 @@ from builders.errors import ShopmixError
 from builders.registry import builders
 from builders.render import Wording, choose, compiled, jinja, load
 
-SETS = [made for builder in builders() for made in builder.sets if not made.waits]
+SETS = [made for builder in builders() for made in builder.sets]
 NASTY = [
     '5" <b>&amp;</b> {{ x }} \\n',
     "日本語「かぎ」'quoted'",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from builders.errors import ShopmixError
 from builders.llm.backends.online import Online
+from builders.llm.request import Call, Reply
 
 #: The model that the extra `local` installs, and the tokens that it is given room for.
 MODEL = "gemma-3-270m-q4_k_m"
@@ -40,9 +42,19 @@ class Local(Online):
             ) from None
         if not path.is_file():
             raise ShopmixError(f"--llm local:{model}: no such file")
+        self._grammar: Callable[[Any], str] = llama.json_schema_to_grammar
         self._server = llama.Server(_parameters(llama, path, chats=bool(model)))
         url = f"{self._server.listening_address}/v1"
         super().__init__("local", path.stem, url, "none", most=_AT_ONCE, timeout=timeout)
+
+    async def _post(self, call: Call, body: Mapping[str, Any]) -> Reply:
+        """Post with a grammar of our own: the server's lets a weak model write blanks for ever."""
+        body = dict(body)
+        if form := body.pop("response_format", None):
+            schema = form["json_schema"]["schema"]
+            compact = {"x-guidance": {"whitespace_flexible": False}}
+            body["grammar"] = self._grammar({**schema, **compact})
+        return await super()._post(call, body)
 
 
 def _parameters(llama: Any, path: Path, chats: bool) -> Any:
@@ -51,6 +63,12 @@ def _parameters(llama: Any, path: Path, chats: bool) -> Any:
     found.n_ctx, found.n_parallel = _CONTEXT * _AT_ONCE, _AT_ONCE
     found.cpuparams.n_threads = os.cpu_count() or 1
     found.use_jinja, found.warmup, found.verbosity = True, False, -1
+    # or an answer that is cut off is an error 500
+    found.force_pure_content_parser = True
+    found.swa_full = True  # or what it keeps of one prompt would not serve the next
+    # the server's other parsers are for models that call tools, and fail on answers cut off
+    found.force_pure_content_parser = True
+    found.swa_full = True  # or what it keeps of one prompt would not serve the next
     if not chats:
         found.chat_template = _DIALOGUE
     return found

@@ -24,6 +24,7 @@ class Offline:
 
     provider = "vllm"
     resumes = False
+    queues = True
     most = MOST
 
     def __init__(self, model: str, **engine: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
@@ -22,6 +23,8 @@ FULL, PLAIN, WORDS = range(3)
 _BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "pattern", "title", "default")
 _IN_WORDS = "Answer with one JSON object and nothing else. Its JSON schema: "
 _DETAIL_CHARS = 300
+#: Seconds to wait for a connection.
+_CONNECT = 5.0
 
 
 def endpoint() -> tuple[str | None, str]:
@@ -109,6 +112,7 @@ class Online:
     """A server, spoken to by OpenAI's client over aiohttp, the faster of its transports."""
 
     resumes = False
+    queues = False
 
     def __init__(
         self, provider: str, model: str, url: str | None, key: str, *, most: int, timeout: float
@@ -117,8 +121,11 @@ class Online:
         self.provider, self.model, self.most = provider, model, most
         self._key = key
         self._schema_as, self._limit_as = FULL, "max_tokens"
-        http = DefaultAioHttpClient(timeout=timeout)
-        self.client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        patience = openai.Timeout(timeout, connect=min(timeout, _CONNECT))
+        http = DefaultAioHttpClient(timeout=patience)
+        self.client = AsyncOpenAI(
+            base_url=url, api_key=key, timeout=patience, max_retries=0, http_client=http
+        )
         self.url = str(self.client.base_url).rstrip("/")
 
     async def ask(self, call: Call, entry: int) -> Reply:
@@ -128,9 +135,9 @@ class Online:
             try:
                 return await self._post(call, body_of(call, *known))
             except openai.BadRequestError as error:
-                if not self._adapt(known, error):
+                if not self._adapt(known, str(error.message)):
                     raise Rejected("rejected", self._told(error)) from None
-            except openai.APIError as error:
+            except (openai.APIError, aiohttp.ClientError) as error:
                 raise self._fault(error) from None
 
     async def _post(self, call: Call, body: Mapping[str, Any]) -> Reply:
@@ -143,11 +150,10 @@ class Online:
             parsed = None
         return read_reply(parsed, seconds, raw)
 
-    def _adapt(self, known: tuple[int, str], error: openai.BadRequestError) -> bool:
+    def _adapt(self, known: tuple[int, str], said: str) -> bool:
         """Speak otherwise from now on, where the server says that it does not know what was said;
         whether there is another way."""
-        said = str(error.message).lower()
-        schema_as, limit_as = known
+        said, (schema_as, limit_as) = said.lower(), known
         if limit_as in said and "max_completion_tokens" in said and limit_as == "max_tokens":
             self._limit_as = "max_completion_tokens"
         elif re.search(r"response_format|schema|grammar", said) and schema_as < WORDS:
@@ -156,33 +162,48 @@ class Online:
             return False
         return True
 
-    def _fault(self, error: openai.APIError) -> Fault:
+    def _fault(self, error: openai.APIError | aiohttp.ClientError) -> Fault:
         """What an error means. Raises `ShopmixError` where no request can be answered."""
+        if isinstance(error, openai.APIConnectionError | aiohttp.ClientError):
+            return self._lost(error)
         said = self._told(error)
         match error:
-            case openai.APITimeoutError():
-                return Fault("timed out", said, busy=True, billed=True)
-            case openai.APIConnectionError():
-                return Fault(UNREACHED, f"{self.url}: {said}", billed=True)
-            case openai.AuthenticationError() | openai.PermissionDeniedError():
+            case openai.APIStatusError(status_code=code):
+                return self._refusal(code, said, _wait(error))
+        return Fault("garbled reply", said, billed=True)
+
+    def _refusal(self, status: int, said: str, wait: float | None = None) -> Fault:
+        """What a status other than 200 means. Raises `ShopmixError` as `_fault` does."""
+        match status:
+            case 401 | 403:
                 raise ShopmixError(f"{self.url} refuses the key ({said}): set OPENAI_API_KEY")
-            case openai.NotFoundError():
+            case 404:
                 raise ShopmixError(
                     f"{self.url} has no model {self.model} ({said}): name one of its own"
                 )
-            case openai.RateLimitError() if "insufficient_quota" in said:
+            case 429 if "insufficient_quota" in said:
                 raise ShopmixError(f"{self.url}: no money is left ({said})")
-            case openai.RateLimitError():
-                return Fault("rate limited", said, busy=True, retry_after=_wait(error))
-            case openai.APIStatusError(status_code=code) if code >= 500 or code in (408, 409):
-                return Fault("server error", said, busy=True, retry_after=_wait(error))
-            case openai.APIStatusError():
-                return Rejected("rejected", said)
-        return Fault("garbled reply", said, billed=True)
+            case 429:
+                return Fault("rate limited", said, busy=True, retry_after=wait)
+            case 408 | 409:
+                return Fault("server error", said, busy=True, retry_after=wait)
+        if status >= 500:
+            return Fault("server error", said, busy=True, retry_after=wait)
+        return Rejected("rejected", said)
+
+    def _lost(self, error: BaseException) -> Fault:
+        """What a connection was lost of. The client calls most of it a time-out."""
+        while error.__cause__ and not isinstance(error, aiohttp.ClientError):
+            error = error.__cause__
+        said = self.redacted(str(error) or type(error).__name__)[:_DETAIL_CHARS]
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return Fault(UNREACHED, f"{self.url}: {said}")
+        if isinstance(error, TimeoutError):
+            return Fault("timed out", said, busy=True, billed=True)
+        return Fault(UNREACHED, f"{self.url}: {said}", billed=True)
 
     def _told(self, error: openai.APIError) -> str:
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
-        return self.redacted(f"{error.message}{cause}")[:_DETAIL_CHARS]
+        return self.redacted(error.message)[:_DETAIL_CHARS]
 
     def redacted(self, text: str) -> str:
         """A text without the key, whoever has put it there."""
