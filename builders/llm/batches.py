@@ -12,19 +12,12 @@ from collections.abc import Iterable
 
 from builders.llm.ledger import Ledger
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS batches (
-    token TEXT PRIMARY KEY, id TEXT, at REAL NOT NULL
-) WITHOUT ROWID
-"""
-
 
 class Batches:
     """The batches that a ledger knows of."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        ledger.write(_SCHEMA)
 
     def enter(self, entries: Iterable[int]) -> str:
         """Put entries into a batch that is about to be created; gives its token."""

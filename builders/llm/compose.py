@@ -2,20 +2,41 @@
 
 It sees neither the options nor the truth, so it cannot tell them: the set's own template puts the
 options below. What must survive is checked by rule: every field that is to be quoted stands in the
-question word for word, and no number does that the fields do not have.
+question word for word, nothing else is quoted, no number or name is there that the fields do not
+have, and what remains is English, asks, and claims no answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
+from builders.language import speaks
 from builders.llm.task import Answered, occurs
 
+#: What a question has at least beside its quotations.
+_FEWEST_WORDS = 5
+#: A passage that is cited in place of a field has so many words at most.
+_MOST_CITED = 6
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_CITED = re.compile(r"(?<!\w)(?:'(.+?)'|\"(.+?)\"|“(.+?)”|‘(.+?)’)(?!\w)")
+_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z…])")
+_NAME = re.compile(r"(?<=[\w,;…] )(?!I\b)[A-Z]\w*")
+_OPTION = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)s? ?[:(]? ?(?:\d|[A-J]\b)|\b[A-J]\)")
+_VERBS = (
+    "answer|assess|check|choose|classify|compare|consider|copy|decide|determine|estimate|evaluate|"
+    "extract|find|give|guess|identify|judge|list|look|mark|name|pick|place|point|predict|quote|"
+    "rate|read|recommend|report|retrieve|say|select|settle|show|sort|state|suggest|tell|weigh|"
+    "work out|write"
+)
+_ORDER = re.compile(
+    rf"(?:^|[.:,;…] |\b(?:please|then|and|to|must|should) )(?:{_VERBS})\b", re.IGNORECASE
+)
+_OPEN = re.compile(r"\?|\b(?:whether|how|if)\b", re.IGNORECASE)
 
 
 class Question(Answered):
@@ -26,17 +47,76 @@ class Question(Answered):
     ]
 
 
-def survives(*quoted: str) -> Callable[[Question, Mapping[str, Any]], str | None]:
-    """A check of composed questions; quoted: the fields that must stand in them."""
+def survives(
+    *quoted: str, cites: bool = False, claims: str = "", never: str = ""
+) -> Callable[[Question, Mapping[str, Any]], str | None]:
+    """A check of composed questions; quoted: the fields that must stand in them.
+
+    cites: a short passage of some field, in quotation marks, must. claims: a pattern of what would
+    tell the answer unless its sentence asks for it. never: a pattern of what always would.
+    """
+
+    def flaws(said: str, seed: Mapping[str, Any]) -> Iterator[str]:
+        if not said.isprintable():
+            yield "has control characters"
+        fields = [str(value) for value in seed.values()]
+        yield from (f"lacks the {name}" for name in quoted if not occurs(seed[name], said))
+        if set(_NUMBER.findall(said)) - set(_NUMBER.findall(" ".join(fields))):
+            yield "has a number of its own"
+        rest = _without([str(seed[name]) for name in quoted], said)
+        passages = [max(groups) for groups in _CITED.findall(rest)]
+        if passages and not cites:
+            yield "quotes more than it was given to quote"
+        if cites and not _short(passages, fields):
+            yield "quotes no few words of a field"
+        own = _without(passages, rest)
+        yield from _of_own(own, fields)
+        sentences = _SENTENCE.split(own)
+        if never and re.search(never, own, re.IGNORECASE):
+            yield "tells the answer"
+        if claims and any(
+            re.search(claims, one, re.IGNORECASE) and not _OPEN.search(one) for one in sentences
+        ):
+            yield "claims an answer"
 
     def check(answer: Question, seed: Mapping[str, Any]) -> str | None:
-        said = answer.composed
-        for name in quoted:
-            if not occurs(seed[name], said):
-                return f"composed question lacks the {name}"
-        known = set(_NUMBER.findall(" ".join(str(value) for value in seed.values())))
-        if set(_NUMBER.findall(said)) - known:
-            return "composed question has a number of its own"
-        return None
+        flaw = next(flaws(answer.composed, seed), None)
+        return flaw and f"composed question {flaw}"
 
     return check
+
+
+def _short(passages: list[str], fields: list[str]) -> bool:
+    """Whether there are passages, all of few words, and all stand in a field."""
+    words = [passage.strip(" .,;:!?") for passage in passages]
+    few = all(len(passage.split()) <= _MOST_CITED for passage in words)
+    return bool(words) and few and all(occurs(passage, *fields) for passage in words)
+
+
+def _of_own(own: str, fields: list[str]) -> Iterator[str]:
+    """What is wrong with the words of a question that are no quotation."""
+    if len(re.findall(r"[^\W\d_]+", own)) < _FEWEST_WORDS:
+        yield "says nothing of its own"
+    if not (_ORDER.search(own) or "?" in own):
+        yield "does not ask"
+    if _OPTION.search(own):
+        yield "names options"
+    if not own.endswith((".", "?", "!", "…")):
+        yield "breaks off"
+    sentences = [one.lower() for one in _SENTENCE.split(own)]
+    if len(set(sentences)) < len(sentences):
+        yield "repeats itself"
+    if not all(occurs(name, *fields) for name in _NAME.findall(own)):
+        yield "has a name of its own"
+    if not speaks(own, "en"):
+        yield "is not in English"
+
+
+def _without(passages: list[str], said: str) -> str:
+    """A text with … for each passage in it and the quotation marks around it."""
+    for passage in sorted(passages, key=len, reverse=True):
+        words = r"\s+".join(map(re.escape, passage.split()))
+        pattern = re.compile(rf"[\"'“‘]?(?<!\w){words}(?!\w)[\"'”’]?", re.IGNORECASE)
+        # what asks or ends a sentence in a quotation does not do so in the question
+        said = pattern.sub("…." if passage.endswith((".", "?", "!")) else "…", said)
+    return said

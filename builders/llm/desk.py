@@ -23,6 +23,8 @@ TRIES = 8
 #: Seconds without any answer, all calls meeting faults, after which a server is given up: where it
 #: cannot be connected to from the start, and else.
 GIVE_UP_AT_FIRST, GIVE_UP = 6.0, 120.0
+#: So many requests that a server rejects before its first answer are enough.
+MOST_UNTAKEN = 10
 #: Seconds before a second try, doubled for each further one up to the most.
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _ELSEWHERE, _HEARTBEAT = 0.3, 5.0
@@ -70,9 +72,11 @@ class Desk:
         self.ledger, self.backend, self.price, self.cap = ledger, backend, price, cap
         self.retry_failed, self.tell = retry_failed, tell
         self.counts = Counts()
+        self._retried: set[str] = set()
         self._limiter = Limiter(backend.most, adaptive=not backend.queues)
         self._moved = asyncio.Event()
-        self._on_way = 0
+        self._on_way = self._untaken = 0
+        self._takes = False
         self._last_answer: float | None = None
         self._begun = 0.0
 
@@ -90,7 +94,7 @@ class Desk:
         waiting = deque(
             request
             for request in sorted(unique.values(), key=lambda one: one.prompt.id)
-            if self._open(found.get(request.key))
+            if is_open(found.get(request.key), self.retries(request.key))
         )
         self.counts.cached = len(unique) - len(waiting)
         self.tell(self.counts)
@@ -98,14 +102,9 @@ class Desk:
             await self._send(waiting, label, validate, found)
         return [found[request.key] for request in requests]
 
-    def _open(self, found: Answer | Failure | None) -> bool:
-        """Whether a request is still to be sent."""
-        match found:
-            case Answer():
-                return False
-            case Failure():
-                return self.retry_failed or found.repairable
-        return True
+    def retries(self, key: str) -> bool:
+        """Whether a request that has failed for good is to be sent all the same: once."""
+        return self.retry_failed and key not in self._retried
 
     async def _send(
         self,
@@ -144,6 +143,7 @@ class Desk:
     ) -> Answer | Failure:
         """Send a request until it is answered, or has failed for good."""
         call = Call(request)
+        self._retried.add(request.key)
         if isinstance(before, Failure) and not self.retry_failed:
             call = Call(request, (before.text, before.detail))  # its repair was never sent
         known = before.attempt if isinstance(before, Failure) else 0
@@ -182,8 +182,10 @@ class Desk:
                         self.counts.failed["unanswered"] += 1
                         return Failure("unanswered", "", False, str(outcome))
                     longest = min(_LONGEST_PAUSE, _PAUSE * 2 ** (tries - 1))
-                    # spread, so that calls that failed together do not come back together
-                    await asyncio.sleep(random.uniform(longest / 2, longest))
+                    # spread, so that calls that failed together do not come back together; but in
+                    # a queue they are to
+                    soonest = longest if self.backend.queues else longest / 2
+                    await asyncio.sleep(random.uniform(soonest, longest))
 
     async def _reserved(self, call: Call, label: str, known: int) -> int | Answer | Failure:
         """The ledger's entry for a call; waits while others hold what the cap leaves, or ask the
@@ -232,11 +234,10 @@ class Desk:
         try:
             reply = await self.backend.ask(call, entry)
         except Fault as fault:
-            kept = (worst_in, most_out) if fault.billed else (0, 0)
-            status = "rejected" if isinstance(fault, Rejected) else fault.kind
-            self._file(entry, request, status, kept, detail=fault.detail)
             if isinstance(fault, Rejected):
-                return Failure(status, "", False, fault.detail, entry)
+                return self._rejected(entry, request, fault)
+            kept = (worst_in, most_out) if fault.billed else (0, 0)
+            self._file(entry, request, fault.kind, kept, detail=fault.detail)
             if fault.busy:
                 self._limiter.overloaded(sent, fault.retry_after)
             return fault
@@ -248,7 +249,7 @@ class Desk:
         finally:
             self._on_way -= 1
             self._moved.set()
-        self._last_answer = time.monotonic()
+        self._last_answer, self._takes = time.monotonic(), True
         self._limiter.succeeded()
         used = (reply.tokens_in, reply.tokens_out)
         status, flaw = judged(reply, validate)
@@ -256,6 +257,19 @@ class Desk:
         if status == ANSWERED:
             return Answer(request.key, reply.text, self._generator)
         return Failure(status, reply.text, call.repairs is not None, flaw or "", entry)
+
+    def _rejected(self, entry: int, request: Request, fault: Rejected) -> Failure:
+        """File what a server will not answer. Raises `ShopmixError` where it takes nothing at all:
+        that may be no fault of the requests, so none of them has failed for good."""
+        takes = self.backend.queues or self._takes
+        self._file(entry, request, "rejected" if takes else "not taken", (0, 0), None, fault.detail)
+        self._untaken += not takes
+        if self._untaken == MOST_UNTAKEN:
+            raise ShopmixError(
+                f"{self._generator} takes none of the first {MOST_UNTAKEN} requests "
+                f"({fault.detail})"
+            )
+        return Failure("rejected", "", False, fault.detail, entry)
 
     @property
     def _generator(self) -> str:
@@ -288,6 +302,16 @@ class Desk:
                 f"{self.backend.provider}:{self.backend.model} does not answer ({fault}): what is "
                 f"answered is kept, run again to go on"
             )
+
+
+def is_open(found: Answer | Failure | None, retries: bool) -> bool:
+    """Whether a request of which the ledger has this is still to be sent."""
+    match found:
+        case Answer():
+            return False
+        case Failure():
+            return found.repairable or retries
+    return True
 
 
 def look_up(ledger: Ledger, keys: Sequence[str]) -> dict[str, Answer | Failure]:

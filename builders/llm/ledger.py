@@ -24,34 +24,8 @@ from typing import Any
 from builders.errors import ShopmixError
 from builders.llm.money import Cap
 from builders.llm.request import Call, Reply, Request
+from builders.llm.schema import SCHEMA, VERSION
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS prompts (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS requests (
-    key TEXT PRIMARY KEY, prompt TEXT NOT NULL, text TEXT NOT NULL, sample INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS requests_of_prompt ON requests (prompt);
-CREATE TABLE IF NOT EXISTS attempts (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, label TEXT NOT NULL, model TEXT NOT NULL,
-    provider TEXT NOT NULL, run TEXT, batch TEXT, repair INTEGER NOT NULL DEFAULT 0,
-    status TEXT NOT NULL, detail TEXT, text TEXT, finish TEXT,
-    tokens_in INTEGER, tokens_out INTEGER, money INTEGER NOT NULL, tokens INTEGER NOT NULL,
-    seconds REAL, at REAL NOT NULL, raw TEXT,
-    imported INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS attempts_of_key ON attempts (key);
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, text TEXT NOT NULL, generator TEXT NOT NULL, attempt INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, seen REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent (
-    one INTEGER PRIMARY KEY CHECK (one = 1), money INTEGER NOT NULL, tokens INTEGER NOT NULL
-);
-INSERT OR IGNORE INTO spent VALUES (1, 0, 0);
-"""
-_VERSION = 1
 #: Entered, and not settled: on its way, or lost with the run that sent it.
 SENT = "sent"
 ANSWERED = "answer"
@@ -119,19 +93,21 @@ class Ledger:
             self._db.execute("PRAGMA synchronous=NORMAL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version != _VERSION and tables:
+            if version != VERSION and tables:
                 raise ShopmixError(f"{path} is no ledger of this version: name another file")
             with self._writing():
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+                for statement in filter(str.strip, SCHEMA.split(";")):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={_VERSION}")
+                self._db.execute(f"PRAGMA user_version={VERSION}")
         except (sqlite3.Error, OSError) as error:
             raise ShopmixError(f"ledger {path} cannot be opened ({error})") from None
         self._known: set[str] = set()
         self._alive = 0.0
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. This run is over: what it has left does not hold up others."""
+        if self._alive:
+            self.write("DELETE FROM runs WHERE id=?", [(self.run,)])
         self._db.close()
 
     @contextmanager
@@ -210,8 +186,9 @@ class Ledger:
         digest = blake2b(digest_size=16)
         final = ",".join(f"'{status}'" for status in (ANSWERED, *FINAL))
         rows = self._db.execute(
-            f"SELECT key, status, coalesce(text, '') FROM requests JOIN attempts USING (key) "
-            f"WHERE prompt=? AND status IN ({final}) ORDER BY key, attempts.id",
+            f"SELECT key, status, coalesce(attempts.text, '') FROM requests "
+            f"JOIN attempts USING (key) WHERE prompt=? AND status IN ({final}) "
+            f"ORDER BY key, attempts.id",
             (prompt,),
         )
         for row in rows:

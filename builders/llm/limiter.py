@@ -10,6 +10,9 @@ import asyncio
 import time
 from collections import deque
 
+#: Seconds to wait where not even one request is borne, at first and at most.
+_PAUSE, _LONGEST = 0.5, 30.0
+
 
 class Limiter:
     """Slots for at most `most` requests, of which as many are open as the server bears.
@@ -23,12 +26,12 @@ class Limiter:
         self.used = 0
         self._slow_start = True
         self._halved = self._until = 0.0
+        self._pause = _PAUSE
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
         """Wait for a slot, and for the time that the server asked to wait."""
-        while (pause := self._until - time.monotonic()) > 0:
-            await asyncio.sleep(pause)
+        await self._waited()
         if self.used < int(self.open) and not self._waiting:
             self.used += 1
             return
@@ -36,11 +39,14 @@ class Limiter:
         self._waiting.append(turn)
         try:
             await turn
+            await self._waited()
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.release()  # the slot was given, and is not taken
             raise
-        if (pause := self._until - time.monotonic()) > 0:
+
+    async def _waited(self) -> None:
+        while (pause := self._until - time.monotonic()) > 0:
             await asyncio.sleep(pause)
 
     def release(self) -> None:
@@ -54,14 +60,18 @@ class Limiter:
 
     def succeeded(self) -> None:
         """An answer came: try a little more."""
+        self._pause = _PAUSE
         grown = self.open + (1.0 if self._slow_start else 1.0 / self.open)
         self.open = min(float(self.most), grown)
 
     def overloaded(self, sent: float, retry_after: float | None) -> None:
         """Too much. sent: when (`time.monotonic`) the request left; those that left together with
-        one that was refused before say nothing new."""
+        one that was refused before say nothing new. Where one alone is too much, all wait, twice as
+        long each time."""
         now = time.monotonic()
         if retry_after:
             self._until = max(self._until, now + retry_after)
         if self.adaptive and sent >= self._halved:
+            if self.open == 1 and not retry_after:
+                self._until, self._pause = now + self._pause, min(_LONGEST, self._pause * 2)
             self.open, self._slow_start, self._halved = max(1.0, self.open / 2), False, now

@@ -11,12 +11,14 @@ from builders.errors import ShopmixError
 from builders.llm.exchange import import_answers
 from builders.llm.ledger import Ledger
 from builders.llm.opinion import Opinion
-from builders.llm.session import Session, Watch, model_in
+from builders.llm.session import Session, Watch
 from builders.llm.settings import LlmSettings
 from builders.llm.writer import Writer
 
-#: Where answers are kept unless another file is named; those of the demo rows ship with us.
+#: Where answers are kept unless another file is named. An export serves as well, where nothing is
+#: to be added; that of the demo rows ships with us.
 LEDGER = Path("data/ledger.sqlite")
+EXPORT = ".jsonl"
 DEMO = Path(__file__).resolve().parent.parent / "demo" / "ledger.jsonl"
 
 
@@ -44,8 +46,7 @@ def opened(
             yield NO_LLM
             return
         stack.enter_context(closing(ledger))
-        known = model_in(ledger) if settings.llm is None else None
-        spec = settings.llm or (known and f"ledger:{known}")
+        spec = settings.llm or _only_model(ledger, note)
         writer = opinion = None
         if spec:
             session = Session(settings, ledger, spec, note=note, watch=watch)
@@ -62,16 +63,33 @@ def opened(
         yield Llm(writer, opinion)
 
 
+def _only_model(ledger: Ledger, note: Callable[[str], None]) -> str | None:
+    """The model whose answers a ledger has, where none is named."""
+    models = ledger.models()
+    if len(models) > 1:
+        which = ", ".join(models)
+        note(f"{ledger.path} has answers of {which}: say whose to take with --llm ledger:MODEL")
+        return None
+    return f"ledger:{models[0]}" if models else None
+
+
 def _ledger(settings: LlmSettings, demo: bool) -> Ledger | None:
     """The ledger of settings; None where none is named and there is none to use."""
-    if settings.ledger is None and settings.llm is None and demo:
-        ledger = Ledger(":memory:")
-        import_answers(ledger, DEMO)
-        return ledger
-    path = settings.ledger or LEDGER
-    wanted = settings.llm is not None or settings.verify is not None
-    if not path.exists() and not wanted:
+    asks = [spec for spec in (settings.llm, settings.verify) if spec is not None]
+    path = settings.ledger or (DEMO if demo and not asks else LEDGER)
+    if not path.exists():
+        if asks and path.suffix != EXPORT:
+            return Ledger(path)
         if settings.ledger:
             raise ShopmixError(f"--ledger {path}: no such file, and no --llm to fill it")
         return None
-    return Ledger(path)
+    if path.suffix != EXPORT:
+        return Ledger(path)
+    if not all(spec.startswith("ledger:") for spec in asks):
+        raise ShopmixError(
+            f"--ledger {path} is an export, to be read alone: take it over into a ledger with "
+            f"python -m builders.llm ledger --import {path}"
+        )
+    ledger = Ledger(":memory:")
+    import_answers(ledger, path)
+    return ledger

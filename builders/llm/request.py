@@ -121,11 +121,12 @@ class Call:
         prompt = self.request.prompt
         texts = [message["content"] for message in self.messages()]
         size = sum(len(text.encode()) for text in (*texts, prompt.schema or ""))
-        return size + _PER_MESSAGE * (len(texts) + 1)
+        return size + _PER_MESSAGE * (len(texts) + 1) + (_PER_SCHEMA if prompt.schema else 0)
 
 
-#: Tokens that mark the beginning, the role and the end of a message, at most.
-_PER_MESSAGE = 16
+#: Tokens that mark the beginning, the role and the end of a message, and that say what a schema
+#: is, at most.
+_PER_MESSAGE, _PER_SCHEMA = 16, 96
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from builders.errors import ShopmixError
 from builders.llm.backends import Backend
-from builders.llm.desk import Counts, Desk, Validate, look_up
+from builders.llm.desk import Counts, Desk, Validate, is_open, look_up
 from builders.llm.estimate import estimate
 from builders.llm.ledger import Answer, Failure, Ledger
 from builders.llm.money import Cap, Price, picodollars, price_of
@@ -52,11 +52,6 @@ class Session:
         self._desk: Desk | None = None
         self._runner = asyncio.Runner()
 
-    @property
-    def counts(self) -> Counts:
-        """What was asked so far."""
-        return self._desk.counts if self._desk else Counts()
-
     def answer(
         self, requests: Sequence[Request], label: str, validate: Validate
     ) -> list[Answer | Failure | None]:
@@ -67,20 +62,22 @@ class Session:
         found = look_up(self.ledger, [request.key for request in requests])
         if self.provider == "ledger":
             return [found.get(request.key) for request in requests]
-        missing = {one.key: one for one in requests if one.key not in found}
-        if missing:
-            told = estimate(
-                self.ledger, list(missing.values()), self.provider, self.model, self._price
-            )
-            self._note(f"{label}: {told}; {len(set(found)):,} are in the ledger")
-            if self.settings.dry_run:
-                raise Planned(label)
-        elif not self.settings.retry_failed:
+        waiting = {
+            one.key: one for one in requests if is_open(found.get(one.key), self._retries(one.key))
+        }
+        if not waiting:
             return [found[request.key] for request in requests]
+        told = estimate(self.ledger, list(waiting.values()), self.provider, self.model, self._price)
+        self._note(f"{label}: {told}; {len(found.keys() - waiting.keys()):,} are in the ledger")
+        if self.settings.dry_run:
+            raise Planned(label)
         with self._watch(label) as tell:
             desk = self._opened()
             desk.tell = tell
             return list(self._runner.run(desk.answer(requests, label, validate)))
+
+    def _retries(self, key: str) -> bool:
+        return self._desk.retries(key) if self._desk else self.settings.retry_failed
 
     def _opened(self) -> Desk:
         if self._desk is None:
@@ -132,17 +129,3 @@ def _local_model() -> str:
     from builders.llm.backends.local import MODEL  # noqa: PLC0415
 
     return MODEL
-
-
-def model_in(ledger: Ledger) -> str | None:
-    """The model whose answers a ledger has, where no other was named; None for an empty one.
-
-    Raises `ShopmixError` where it has several models' answers.
-    """
-    models = ledger.models()
-    if len(models) > 1:
-        raise ShopmixError(
-            f"{ledger.path} has answers of {', '.join(models)}: say whose to take with "
-            f"--llm ledger:MODEL"
-        )
-    return models[0] if models else None

@@ -29,12 +29,15 @@ from builders.llm.backends.batch_api import (
     name_of,
     said_of,
 )
+from builders.llm.backends.online import Dialect
 from builders.llm.batches import Batches
 from builders.llm.ledger import Ledger
 from builders.llm.request import Call, Fault, Rejected, Reply
 
 #: OpenAI's limits of one file: requests, and bytes.
 MOST_LINES, MOST_BYTES = 50_000, 200_000_000
+#: Calls that wait at once, at most, in several batches; each takes about 5 KB of memory.
+_AT_ONCE = 4 * MOST_LINES
 #: Until a batch is accepted, and until it has ended.
 _CHECKED = ("validating",)
 _WORKED_ON = ("validating", "in_progress", "finalizing", "cancelling")
@@ -55,7 +58,7 @@ class _Group:
     may exist. id: once it is known to."""
 
     calls: dict[str, _Waiting]
-    spoken: tuple[int, str]
+    spoken: Dialect
     token: str | None = None
     id: str | None = None
 
@@ -80,7 +83,7 @@ class Batch(BatchApi):
 
         Raises `ShopmixError` where the key is missing.
         """
-        super().__init__(model, MOST_LINES, pace or Pace())
+        super().__init__(model, _AT_ONCE, pace or Pace())
         self._book, self._note = Batches(ledger), note
         self._most_lines, self._most_bytes = most_lines, most_bytes
         self._gathered: dict[str, _Waiting] = {}
@@ -102,7 +105,7 @@ class Batch(BatchApi):
         elif token in self._groups:
             self._groups[token].calls[name_of(call)] = waiting
         else:
-            group = _Group({name_of(call): waiting}, self._spoken, token)
+            group = _Group({name_of(call): waiting}, self.dialect, token)
             self._groups[token] = group
             self._start(self._rejoin(group), group)
         return await waiting.reply
@@ -116,14 +119,10 @@ class Batch(BatchApi):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().close()
 
-    @property
-    def _spoken(self) -> tuple[int, str]:
-        return self._schema_as, self._limit_as
-
     # gathering
 
     def _gather(self, waiting: _Waiting) -> None:
-        size = len(line_of(waiting.call, self._spoken))
+        size = len(line_of(waiting.call, self.dialect))
         if len(self._gathered) == self._most_lines or self._bytes + size > self._most_bytes:
             self._hand_in()
         self._gathered[name_of(waiting.call)] = waiting
@@ -137,7 +136,7 @@ class Batch(BatchApi):
         calls = {name: one for name, one in self._gathered.items() if not one.reply.done()}
         self._gathered, self._bytes = {}, 0
         if calls:
-            group = _Group(calls, self._spoken)
+            group = _Group(calls, self.dialect)
             self._start(self._submit(group), group)
 
     def _again(self, calls: Iterable[_Waiting]) -> None:
@@ -147,14 +146,18 @@ class Batch(BatchApi):
 
     def _start(self, work: Coroutine[Any, Any, None], group: _Group) -> None:
         async def guarded() -> None:
+            told: Exception
             try:
                 await work
+                return
+            except ShopmixError as error:  # as a new one, which does not show what led to it
+                told = Outstanding(str(error)) if group.token else ShopmixError(str(error))
             except Exception as error:  # whatever it was, those who wait must know
-                self._groups.pop(group.token or "", None)
-                told = Outstanding(str(error)) if group.token else error
-                for waiting in group.calls.values():
-                    if not waiting.reply.done():
-                        waiting.reply.set_exception(told)
+                told = error
+            self._groups.pop(group.token or "", None)
+            for waiting in group.calls.values():
+                if not waiting.reply.done():
+                    waiting.reply.set_exception(told)
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
@@ -262,7 +265,9 @@ class Batch(BatchApi):
             if batch.status == "failed" and (said := said_of(batch)):
                 self._forget(group)
                 if _CROWDED not in said:
-                    raise ShopmixError(f"{self.url} does not take the batch ({said})")
+                    raise ShopmixError(
+                        f"{self.url} does not take the batch ({self.redacted(said)})"
+                    )
                 self._again(group.calls.values())
                 return
             outcomes = await self.outcomes(batch)
@@ -276,13 +281,13 @@ class Batch(BatchApi):
         self._hand_out(group, outcomes, missing)
 
     async def _looked(self, id_: str, while_: Collection[str]) -> Told:
-        """Look at a batch until it is past some states."""
+        """Look at a batch until it is past some states, telling of each tenth."""
         pause, before = self._pace.first, ""
         while True:
             batch = await self.look(id_)
             counts = batch.request_counts
-            done = f": {counts.completed:,} of {counts.total:,} done" if counts else ""
-            now = f"batch {id_} is {batch.status}{done}"
+            percent = counts.completed * 10 // (counts.total or 1) * 10 if counts else 0
+            now = f"batch {id_} is {batch.status}, {percent} % done"
             if now != before:
                 self._note(now)
                 before = now
@@ -302,7 +307,7 @@ class Batch(BatchApi):
                 continue
             if isinstance(outcome, Reply):
                 waiting.reply.set_result(outcome)
-            elif isinstance(outcome, Rejected) and self._adapt(group.spoken, outcome.detail):
+            elif isinstance(outcome, Rejected) and self.adapt(group.spoken, outcome.detail):
                 self._gather(waiting)
             else:
                 waiting.reply.set_exception(outcome)

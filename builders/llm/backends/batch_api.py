@@ -18,7 +18,7 @@ import openai
 from openai.types import Batch as Told
 
 from builders.errors import ShopmixError
-from builders.llm.backends.online import PLAIN, Online, body_of, endpoint, read_reply
+from builders.llm.backends.online import PLAIN, Dialect, Online, body_of, endpoint, read_reply
 from builders.llm.request import UNREACHED, Call, Fault, Rejected, Reply
 
 ERRORS = (openai.APIError, aiohttp.ClientError)
@@ -56,9 +56,9 @@ def name_of(call: Call) -> str:
     return call.request.key + ("-repair" if call.repairs else "")
 
 
-def line_of(call: Call, spoken: tuple[int, str]) -> bytes:
+def line_of(call: Call, spoken: Dialect) -> bytes:
     """A call's line of the file. spoken: how servers are spoken to, as `body_of` takes it."""
-    body = body_of(call, *spoken)
+    body = body_of(call, spoken)
     line = {"custom_id": name_of(call), "method": "POST", "url": _URL, "body": body}
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
@@ -76,11 +76,11 @@ class BatchApi(Online):
         """Raises `ShopmixError` where the key is missing."""
         super().__init__("batch", model, *endpoint(), most=most, timeout=_TIMEOUT)
         # a batch takes too long to find out by trying; all models of OpenAI's know this
-        self._schema_as, self._limit_as = PLAIN, "max_completion_tokens"
+        self.dialect = Dialect(PLAIN, "max_completion_tokens")
         self._pace = pace
         self._reached = False
 
-    async def upload(self, calls: Iterable[Call], spoken: tuple[int, str]) -> str:
+    async def upload(self, calls: Iterable[Call], spoken: Dialect) -> str:
         """Upload calls; gives the file's id."""
         content = b"".join(line_of(call, spoken) for call in calls)
         try:
@@ -160,12 +160,14 @@ class BatchApi(Online):
             except openai.NotFoundError:
                 raise
             except ERRORS as error:
-                self.bear(error, begun)
-                await asyncio.sleep(pause)
-                pause = self._pace.after(pause)
+                met = error
             else:
                 self._reached = True
                 return result
+            # out here, or a traceback would show all that the server said
+            self.bear(met, begun)
+            await asyncio.sleep(pause)
+            pause = self._pace.after(pause)
 
     def bear(self, error: openai.APIError | aiohttp.ClientError, begun: float) -> None:
         """Bear an error. Raises `ShopmixError` where it will not pass, or has not passed for long.

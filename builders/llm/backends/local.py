@@ -23,6 +23,8 @@ _DIALOGUE = (
     "{% else %}Output: {{ m.content }}\n\n{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}Output: {% endif %}"
 )
+#: Where blanks stand in its JSON: as in the examples of our prompts, and nowhere else.
+_BLANKS = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
 
 
 class Local(Online):
@@ -52,8 +54,7 @@ class Local(Online):
         body = dict(body)
         if form := body.pop("response_format", None):
             schema = form["json_schema"]["schema"]
-            compact = {"x-guidance": {"whitespace_flexible": False}}
-            body["grammar"] = self._grammar({**schema, **compact})
+            body["grammar"] = self._grammar({**schema, "x-guidance": _BLANKS})
         return await super()._post(call, body)
 
 

@@ -16,6 +16,11 @@ from builders.llm.request import Call, Rejected, Reply
 #: Calls that vLLM is handed at once; it batches as many of them as fit into its memory.
 MOST = 1_024
 
+#: Where blanks are free, a weak model may write them for ever. Of vLLM's engines for JSON schemas,
+#: this one knows patterns, bounds and both together.
+STRUCTURED = {"backend": "guidance", "disable_any_whitespace": True}
+_DETAIL_CHARS = 300
+
 _Turn = tuple[Call, "asyncio.Future[Reply]", asyncio.AbstractEventLoop]
 
 
@@ -39,13 +44,12 @@ class Offline:
             raise ShopmixError(
                 "--llm vllm needs vllm: install shopmix into vLLM's environment"
             ) from None
-        # without this a weak model may write blanks for ever
-        engine.setdefault("structured_outputs_config", {"disable_any_whitespace": True})
+        engine.setdefault("structured_outputs_config", STRUCTURED)
         try:
             self._llm = self._vllm.LLM(model=model, enable_prefix_caching=True, **engine)
         except (OSError, ValueError, RuntimeError) as error:
-            said = str(error).strip().partition("\n")[0]
-            raise ShopmixError(f"--llm vllm:{model} cannot be loaded ({said})") from None
+            raise ShopmixError(f"--llm vllm:{model} cannot be loaded ({_told(error)})") from None
+        self._refused: type[Exception] = import_module("vllm.exceptions").VLLMClientError
         self._turns: queue.Queue[_Turn | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="vllm", daemon=True)
         self._thread.start()
@@ -63,35 +67,44 @@ class Offline:
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        """Take what is asked, run the engine a step, hand on what is finished."""
+        """Answer until told to end; once the engine is lost, tell all who ask."""
         running: dict[str, tuple[_Turn, float]] = {}
+        try:
+            self._serve(running)
+        except Exception as error:  # whatever it was
+            for turn, _ in running.values():
+                _hand(turn, _lost(error))
+            while later := self._turns.get():
+                _hand(later, _lost(error))
+
+    def _serve(self, running: dict[str, tuple[_Turn, float]]) -> None:
+        """Take what is asked, run the engine a step, hand on what is finished."""
         engine = self._llm.llm_engine
         while True:
             while not (running and self._turns.empty()):
                 turn = self._turns.get()
                 if turn is None:
                     return
-                try:
-                    (name,) = self._enqueue(turn[0])
-                except ValueError as error:  # too long for the model
-                    _hand(turn, Rejected("rejected", str(error).partition("\n")[0]))
-                    continue
-                running[name] = (turn, time.perf_counter())
-            try:
-                outputs = engine.step()
-            except Exception as error:  # the engine is lost, whatever it was
-                failed = ShopmixError(f"vLLM broke off ({type(error).__name__}: {error})")
-                for turn, _ in running.values():
-                    _hand(turn, failed)
-                while turn := self._turns.get():
-                    _hand(turn, failed)
-                return
-            for output in outputs:
+                self._begin(turn, running)
+            for output in engine.step():
                 if output.finished:
                     turn, start = running.pop(output.request_id)
                     _hand(turn, _reply(output, time.perf_counter() - start))
 
-    def _enqueue(self, call: Call) -> list[str]:
+    def _begin(self, turn: _Turn, running: dict[str, tuple[_Turn, float]]) -> None:
+        """Hand a call to the engine."""
+        try:
+            name = self._enqueue(turn[0])
+        except (ValueError, self._refused) as error:  # too long for the model, an odd schema
+            _hand(turn, Rejected("rejected", _told(error)))
+        except Exception as error:
+            _hand(turn, _lost(error))
+            raise
+        else:
+            running[name] = (turn, time.perf_counter())
+
+    def _enqueue(self, call: Call) -> str:
+        """The name that the call's output will bear."""
         prompt = call.request.prompt
         constraint = None
         if prompt.schema:
@@ -104,10 +117,8 @@ class Offline:
             seed=prompt.sampling.seed + call.request.index,
             structured_outputs=constraint,
         )
-        names: list[str] = self._llm.enqueue_chat(
-            [list(call.messages())], parameters, use_tqdm=False
-        )
-        return names
+        (name,) = self._llm.enqueue_chat([list(call.messages())], parameters, use_tqdm=False)
+        return str(name).partition("-")[0]  # the engine's own name goes on with random characters
 
 
 def _reply(output: Any, seconds: float) -> Reply:
@@ -120,6 +131,14 @@ def _reply(output: Any, seconds: float) -> Reply:
         seconds=seconds,
         raw=json.dumps({"text": answer.text, "finish_reason": answer.finish_reason}),
     )
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:_DETAIL_CHARS]
+
+
+def _lost(error: Exception) -> ShopmixError:
+    return ShopmixError(f"vLLM broke off ({type(error).__name__}: {_told(error)})")
 
 
 def _hand(turn: _Turn, what: Reply | Exception) -> None:

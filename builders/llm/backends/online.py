@@ -7,6 +7,8 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,38 +34,64 @@ def endpoint() -> tuple[str | None, str]:
 
     Servers of one's own need no key. Raises `ShopmixError` where OpenAI's lacks one.
     """
-    url, key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY", "")
+    url, key = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY", "").strip()
     if url and (urlsplit(url).username or urlsplit(url).password):
         raise ShopmixError("OPENAI_BASE_URL holds a password: put the key into OPENAI_API_KEY")
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        raise ShopmixError(f"OPENAI_BASE_URL={url} is no address like http://localhost:8000/v1")
     if not (url or key):
         raise ShopmixError(
             "OPENAI_API_KEY is not set: put your key there, or the address of another server into "
             "OPENAI_BASE_URL"
         )
+    if not (key.isascii() and key.isprintable()):  # the client would show it in a traceback
+        raise ShopmixError("OPENAI_API_KEY has characters that no key has: copy it there anew")
     return url, key or "none"
 
 
-def body_of(call: Call, schema_as: int = FULL, limit_as: str = "max_tokens") -> dict[str, Any]:
-    """What is posted to /chat/completions. limit_as: the name of the answer's limit."""
+@dataclass(frozen=True)
+class Dialect:
+    """How a server wants to be spoken to. limit_as: the name of the answer's limit. temperature:
+    whether it takes one; models that reason have their own."""
+
+    schema_as: int = FULL
+    limit_as: str = "max_tokens"
+    temperature: bool = True
+
+    def after(self, said: str) -> Dialect | None:
+        """The one to speak after a server has said what it does not know; None: no other helps."""
+        said = said.lower()
+        if self.limit_as == "max_tokens" and "max_completion_tokens" in said:
+            return replace(self, limit_as="max_completion_tokens")
+        if "temperature" in said and self.temperature:
+            return replace(self, temperature=False)
+        if re.search(r"response_format|schema|grammar", said) and self.schema_as < WORDS:
+            return replace(self, schema_as=self.schema_as + 1)
+        return None
+
+
+def body_of(call: Call, dialect: Dialect) -> dict[str, Any]:
+    """What is posted to /chat/completions."""
     prompt, messages = call.request.prompt, list(call.messages())
     sampling = prompt.sampling
     body: dict[str, Any] = {
         "model": prompt.model,
         "messages": messages,
-        limit_as: sampling.max_tokens,
-        "temperature": sampling.temperature,
+        dialect.limit_as: sampling.max_tokens,
         "seed": sampling.seed + call.request.index,
     }
+    if dialect.temperature:
+        body["temperature"] = sampling.temperature
     if sampling.top_p != 1:
         body["top_p"] = sampling.top_p
-    if prompt.schema and schema_as == WORDS:
+    if prompt.schema and dialect.schema_as == WORDS:
         messages.insert(0, {"role": "system", "content": _IN_WORDS + prompt.schema})
         if messages[1]["role"] == "system":  # many chat templates take one alone
             own = messages.pop(1)["content"]
             messages[0]["content"] = f"{own}\n\n{messages[0]['content']}"
     elif prompt.schema:
         schema = json.loads(prompt.schema)
-        if schema_as == PLAIN:
+        if dialect.schema_as == PLAIN:
             schema = _without(schema, _BOUNDS)
         body["response_format"] = {
             "type": "json_schema",
@@ -120,7 +148,7 @@ class Online:
         """url: up to /v1; None for OpenAI's. most: requests at once. timeout: seconds for one."""
         self.provider, self.model, self.most = provider, model, most
         self._key = key
-        self._schema_as, self._limit_as = FULL, "max_tokens"
+        self.dialect = Dialect()
         patience = openai.Timeout(timeout, connect=min(timeout, _CONNECT))
         http = DefaultAioHttpClient(timeout=patience)
         self.client = AsyncOpenAI(
@@ -131,14 +159,18 @@ class Online:
     async def ask(self, call: Call, entry: int) -> Reply:
         """See `Backend.ask`."""
         while True:
-            known = (self._schema_as, self._limit_as)
+            spoken = self.dialect
             try:
-                return await self._post(call, body_of(call, *known))
+                return await self._post(call, body_of(call, spoken))
             except openai.BadRequestError as error:
-                if not self._adapt(known, str(error.message)):
-                    raise Rejected("rejected", self._told(error)) from None
+                said = self._told(error)
+                if not self.adapt(spoken, said):
+                    raise Rejected("rejected", said[:_DETAIL_CHARS]) from None
+                continue
             except (openai.APIError, aiohttp.ClientError) as error:
-                raise self._fault(error) from None
+                failed = error
+            # out here, as what comes of an error shows it in a traceback, with all that was said
+            raise self._fault(failed)
 
     async def _post(self, call: Call, body: Mapping[str, Any]) -> Reply:
         start = time.perf_counter()
@@ -150,23 +182,21 @@ class Online:
             parsed = None
         return read_reply(parsed, seconds, raw)
 
-    def _adapt(self, known: tuple[int, str], said: str) -> bool:
+    def adapt(self, spoken: Dialect, said: str) -> bool:
         """Speak otherwise from now on, where the server says that it does not know what was said;
         whether there is another way."""
-        said, (schema_as, limit_as) = said.lower(), known
-        if limit_as in said and "max_completion_tokens" in said and limit_as == "max_tokens":
-            self._limit_as = "max_completion_tokens"
-        elif re.search(r"response_format|schema|grammar", said) and schema_as < WORDS:
-            self._schema_as = max(self._schema_as, schema_as + 1)
-        else:
-            return False
+        if spoken == self.dialect:  # else another call has found out before
+            other = spoken.after(said)
+            if other is None:
+                return False
+            self.dialect = other
         return True
 
     def _fault(self, error: openai.APIError | aiohttp.ClientError) -> Fault:
         """What an error means. Raises `ShopmixError` where no request can be answered."""
         if isinstance(error, openai.APIConnectionError | aiohttp.ClientError):
             return self._lost(error)
-        said = self._told(error)
+        said = self._told(error)[:_DETAIL_CHARS]
         match error:
             case openai.APIStatusError(status_code=code):
                 return self._refusal(code, said, _wait(error))
@@ -181,8 +211,8 @@ class Online:
                 raise ShopmixError(
                     f"{self.url} has no model {self.model} ({said}): name one of its own"
                 )
-            case 429 if "insufficient_quota" in said:
-                raise ShopmixError(f"{self.url}: no money is left ({said})")
+            case 402 | 429 if status == 402 or "insufficient_quota" in said:
+                raise ShopmixError(f"{self.url}: no money is left ({said}): pay in, and go on")
             case 429:
                 return Fault("rate limited", said, busy=True, retry_after=wait)
             case 408 | 409:
@@ -197,13 +227,16 @@ class Online:
             error = error.__cause__
         said = self.redacted(str(error) or type(error).__name__)[:_DETAIL_CHARS]
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return Fault(UNREACHED, f"{self.url}: {said}")
+            return Fault(UNREACHED, f"{self.url}: {said}", busy=True)
         if isinstance(error, TimeoutError):
             return Fault("timed out", said, busy=True, billed=True)
         return Fault(UNREACHED, f"{self.url}: {said}", billed=True)
 
     def _told(self, error: openai.APIError) -> str:
-        return self.redacted(error.message)[:_DETAIL_CHARS]
+        said = error.message
+        if isinstance(error, openai.APIStatusError) and " - " not in said:
+            said += f" - {error.body}"  # it has a form of its own
+        return self.redacted(f"{said} ({error.code})" if error.code else said)
 
     def redacted(self, text: str) -> str:
         """A text without the key, whoever has put it there."""
@@ -216,10 +249,12 @@ class Online:
 
 def _wait(error: openai.APIStatusError) -> float | None:
     """Seconds that the server asks to wait."""
-    said = error.response.headers
+    headers = error.response.headers
+    milliseconds, said = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
-        if milliseconds := said.get("retry-after-ms"):
+        if milliseconds:
             return float(milliseconds) / 1000
-        return float(said["retry-after"])
-    except (KeyError, ValueError):
-        return None
+        return float(said) if said else None
+    except ValueError:
+        at = parsedate_tz(said)
+        return mktime_tz(at) - time.time() if at else None
