@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-engines check docs bench lock clean
+.PHONY: demo test test-engines check demo-ledger docs bench lock clean
 
 demo: .venv/complete
 	$(BIN)/python -m builders all --source demo --out data/demo --show 1
@@ -19,6 +19,13 @@ check: .venv/complete
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The answers that ship for the demo rows, by the real model that runs here.
+demo-ledger: .venv/complete
+	rm -f data/demo-ledger.sqlite
+	$(BIN)/python -m builders.llm ledger data/demo-ledger.sqlite --import templates/calls.jsonl
+	$(BIN)/python -m builders all --source demo --llm local --ledger data/demo-ledger.sqlite --out data/demo
+	$(BIN)/python -m builders.llm ledger data/demo-ledger.sqlite --export builders/demo/ledger.jsonl
+
 docs: .venv/complete
 	$(BIN)/python -m tools.sets_page
 
@@ -27,6 +34,7 @@ bench: .venv/complete
 	$(BIN)/python benchmarks/amazon_m2.py
 	$(BIN)/python benchmarks/amazon_reviews.py
 	$(BIN)/python benchmarks/recipe.py
+	$(BIN)/python benchmarks/llm.py
 
 .venv/complete: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv

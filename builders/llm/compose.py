@@ -2,17 +2,18 @@
 
 It sees neither the options nor the truth, so it cannot tell them: the set's own template puts the
 options below. What must survive is checked by rule: every field that is to be quoted stands in the
-question word for word, nothing else is quoted, no number or name is there that the fields do not
-have, and what remains is English, asks, and claims no answer.
+question word for word, in quotation marks, and nothing else does; there is no number or name that
+the fields do not have; and what remains is English, asks, and claims no answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from builders.language import speaks
 from builders.llm.task import Answered, occurs
@@ -39,11 +40,19 @@ _ORDER = re.compile(
 _OPEN = re.compile(r"\?|\b(?:whether|how|if)\b", re.IGNORECASE)
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("control characters are not allowed")
+    return text
+
+
 class Question(Answered):
     """What is asked, in one paragraph."""
 
     composed: Annotated[
-        str, StringConstraints(min_length=10, max_length=700, pattern=r"^[^\n{}]+$")
+        str,
+        StringConstraints(min_length=10, max_length=700, pattern=r"^[^\n{}]+$"),
+        AfterValidator(_printable),
     ]
 
 
@@ -52,31 +61,29 @@ def survives(
 ) -> Callable[[Question, Mapping[str, Any]], str | None]:
     """A check of composed questions; quoted: the fields that must stand in them.
 
-    cites: a short passage of some field, in quotation marks, must. claims: a pattern of what would
-    tell the answer unless its sentence asks for it. never: a pattern of what always would.
+    cites: a few words of some field must. claims: a pattern of what would tell the answer, unless
+    its sentence asks for it. never: a pattern of what always would. In both … stands for what is
+    quoted.
     """
 
     def flaws(said: str, seed: Mapping[str, Any]) -> Iterator[str]:
-        if not said.isprintable():
-            yield "has control characters"
         fields = [str(value) for value in seed.values()]
-        yield from (f"lacks the {name}" for name in quoted if not occurs(seed[name], said))
-        if set(_NUMBER.findall(said)) - set(_NUMBER.findall(" ".join(fields))):
-            yield "has a number of its own"
-        rest = _without([str(seed[name]) for name in quoted], said)
+        rest = said
+        for name in quoted:
+            before, rest = rest, _without(str(seed[name]), rest)
+            if rest == before:
+                yield f"does not quote the {name}"
         passages = [max(groups) for groups in _CITED.findall(rest)]
         if passages and not cites:
             yield "quotes more than it was given to quote"
         if cites and not _short(passages, fields):
             yield "quotes no few words of a field"
-        own = _without(passages, rest)
+        own = reduce(lambda text, passage: _without(passage, text), passages, rest)
         yield from _of_own(own, fields)
-        sentences = _SENTENCE.split(own)
         if never and re.search(never, own, re.IGNORECASE):
             yield "tells the answer"
-        if claims and any(
-            re.search(claims, one, re.IGNORECASE) and not _OPEN.search(one) for one in sentences
-        ):
+        told = (one for one in _SENTENCE.split(own) if not _OPEN.search(one))
+        if claims and any(re.search(claims, one, re.IGNORECASE) for one in told):
             yield "claims an answer"
 
     def check(answer: Question, seed: Mapping[str, Any]) -> str | None:
@@ -106,17 +113,20 @@ def _of_own(own: str, fields: list[str]) -> Iterator[str]:
     sentences = [one.lower() for one in _SENTENCE.split(own)]
     if len(set(sentences)) < len(sentences):
         yield "repeats itself"
+    if set(_NUMBER.findall(own)) - set(_NUMBER.findall(" ".join(fields))):
+        yield "has a number of its own"
     if not all(occurs(name, *fields) for name in _NAME.findall(own)):
         yield "has a name of its own"
     if not speaks(own, "en"):
         yield "is not in English"
 
 
-def _without(passages: list[str], said: str) -> str:
-    """A text with … for each passage in it and the quotation marks around it."""
-    for passage in sorted(passages, key=len, reverse=True):
-        words = r"\s+".join(map(re.escape, passage.split()))
-        pattern = re.compile(rf"[\"'“‘]?(?<!\w){words}(?!\w)[\"'”’]?", re.IGNORECASE)
-        # what asks or ends a sentence in a quotation does not do so in the question
-        said = pattern.sub("…." if passage.endswith((".", "?", "!")) else "…", said)
-    return said
+def _without(passage: str, said: str) -> str:
+    """A text with … for the first quotation of a passage, if there is one."""
+    words = r"\s+".join(map(re.escape, passage.split()))
+    pattern = re.compile(
+        rf"(?<!\w)(?:'{words}[.,]?'|\"{words}[.,]?\"|“{words}[.,]?”|‘{words}[.,]?’)(?!\w)",
+        re.IGNORECASE,
+    )
+    # what asks or ends a sentence in a quotation does not do so in the question
+    return pattern.sub("…." if passage.endswith((".", "?", "!")) else "…", said, count=1)

@@ -30,6 +30,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--workers", type=int, default=64, metavar="N", help="requests at once")
     group.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS")
     group.add_argument(
+        "--vllm", action="append", default=[], metavar="NAME=VALUE",
+        help="an argument of vLLM's engine, as tensor_parallel_size=4; may be given several times",
+    )  # fmt: skip
+    group.add_argument(
         "--dry-run", action="store_true", help="only say what would be asked and what it costs"
     )
     group.add_argument(

@@ -106,7 +106,7 @@ class Session:
             case "vllm":
                 from builders.llm.backends.offline import Offline  # noqa: PLC0415
 
-                return Offline(self.model)
+                return Offline(self.model, **settings.vllm)
             case "batch":
                 from builders.llm.backends.batch import Batch  # noqa: PLC0415
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,7 +24,8 @@ class LlmSettings(BaseModel):
 
     llm: PROVIDER:MODEL, or None for what is in the ledger. max_usd, max_tokens: what the ledger
     may spend in all, over all runs. workers: requests at once, at most. timeout: seconds for one.
-    verify: who gives a second opinion; empty for the one of `llm`.
+    vllm: further arguments of `vllm.LLM`. verify: who gives a second opinion; empty for the one of
+    `llm`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,8 +39,20 @@ class LlmSettings(BaseModel):
     timeout: float = Field(300.0, gt=0)
     dry_run: bool = False
     retry_failed: bool = False
+    vllm: dict[str, Any] = {}
     verify: str | None = None
     disputed: Literal["list", "reject"] = "list"
+
+    @field_validator("vllm", mode="before")
+    @classmethod
+    def _arguments(cls, given: Any) -> Any:
+        """NAME=VALUE, as on a command line; values are JSON, or else texts."""
+        if isinstance(given, dict):
+            return given
+        pairs = [pair.partition("=") for pair in given]
+        if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
+            raise ValueError(f"{wrong[0]} is not NAME=VALUE")
+        return {name: _value(text) for name, _, text in pairs}
 
     @field_validator("llm", "verify")
     @classmethod
@@ -48,3 +62,10 @@ class LlmSettings(BaseModel):
             if provider not in PROVIDERS or (provider not in ("local", "ledger") and not model):
                 raise ValueError(f"not PROVIDER:MODEL with one of {', '.join(PROVIDERS)}")
         return spec
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
