@@ -35,6 +35,7 @@ _ORIGIN = ("language", "rows", "split", "keys", "metric", "template", "generator
 #: Faster than json.dumps, which makes an encoder for each call.
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TRUTH = json.JSONEncoder(ensure_ascii=False).encode
+_TOO_LONG = f"prompt longer than {MAX_PROMPT_CHARS} characters"
 DISPUTED = "second opinion: another answer"
 
 
@@ -115,7 +116,7 @@ class Building:
             # as many as the yield so far asks for
             skip += limit
             missing = self.size - have
-            limit = int(1.1 * missing * skip / max(have, skip // 20)) + (64 if spare else 4)
+            limit = int(1.1 * missing * skip / max(have, skip // 20, 1)) + (64 if spare else 4)
         samples = self._assemble(pl.concat(self._accepted), tables.revision)
         rejects = self.rejects + Counter(draw.dropped)
         return Built(samples, rejects, self.seconds, self.composed, self.opinions, self.disputed)
@@ -142,16 +143,25 @@ class Building:
         fit = questions.filter(pl.col("reject").is_null())
         shown = fit.select("key", *sorted(task.file.variables))
         told = self.writer.label(task, shown, self.made.name)
-        self.composed.update(told["flaw"].fill_null("composed").to_list())
         ending = (choose(told, self.endings, draw) + len(self.wordings)).alias("ending")
-        told = told.with_columns(ending).filter(pl.col("flaw").is_null())
-        told = told.select("key", "composed", "call", "ending", pl.col("generator").alias("by"))
+        told = told.select("key", "composed", "call", "flaw", ending, by="generator")
+        told = told.with_columns(self._flaw(fit, told))
+        self.composed.update(told["flaw"].fill_null("composed").to_list())
+        told = told.filter(pl.col("flaw").is_null()).drop("flaw")
         joined = questions.join(told, on="key", how="left", maintain_order="left")
         return joined.with_columns(
             pl.coalesce("ending", "wording").alias("wording"),
             pl.coalesce("by", "generator").alias("generator"),
             pl.concat_list("calls", "call").list.drop_nulls().alias("calls"),
         ).drop("ending", "call", "by")
+
+    def _flaw(self, questions: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
+        """Why questions stay with their wordings; one is that the composed prompt is too long."""
+        flaws = []
+        for question in questions.join(told, on="key", maintain_order="left").to_dicts():
+            flaw, prompt = question["flaw"], self.render[question["ending"]](question)
+            flaws.append(flaw or (_TOO_LONG if len(prompt) > MAX_PROMPT_CHARS else None))
+        return pl.Series("flaw", flaws, dtype=pl.String)
 
     def _round(
         self, questions: pl.DataFrame, draw: Draw, progress: Callable[[int, int], None]
@@ -225,7 +235,7 @@ class Building:
             fields["composed"] = question["composed"]
         prompt = self.render[question["wording"]](fields)
         if len(prompt) > MAX_PROMPT_CHARS:
-            return f"prompt longer than {MAX_PROMPT_CHARS} characters"
+            return _TOO_LONG
         if marked(prompt) or marked(answer):
             return "text holds template mark-up"
         try:

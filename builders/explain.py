@@ -41,6 +41,7 @@ def explain(sample: Mapping[str, Any], builder: Builder, where: str | None) -> s
         f"wording   {sample['template']}",
         f"source    {sample['source']} {sample['source_revision']}, split {sample['split']}, "
         f"{sample['license']}",
+        *_written_by(sample),
         "", content["user"], f">>> {content['assistant']}", "",
         *_reasons(sample["task_type"], fields, truth, builder.reasons), "",
         "made of",
@@ -59,6 +60,13 @@ def explain(sample: Mapping[str, Any], builder: Builder, where: str | None) -> s
     if not where:
         lines.append("  (--source hub, demo or DIR shows the rows themselves)")
     return "\n".join(lines)
+
+
+def _written_by(sample: Mapping[str, Any]) -> list[str]:
+    """Which LLM had a part in it, and its calls, whose keys stand in the ledger."""
+    if sample["generator"] is None:
+        return []
+    return [f"LLM       {sample['generator']}, calls {', '.join(sample['llm_calls'])}"]
 
 
 def _reasons(

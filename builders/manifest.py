@@ -10,7 +10,8 @@ import inspect
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ from builders.shortcuts import measure
 #: Packages whose version may change a sample.
 PACKAGES = ("polars", "polars-hash", "jinja2", "langdetect", "numpy")
 #: Modules of LLM work that decide what its answers become.
-LLM_MODULES = ("compose", "opinion", "prompt", "task", "writer")
+LLM_MODULES = ("compose", "opinion", "product_type", "prompt", "task", "writer")
 #: Rows of a row group; fixed, so that the bytes do not depend on threads.
 ROW_GROUP = 16_384
 
@@ -142,18 +143,16 @@ def write(folder: Path, name: str, built: Built, manifest: Mapping[str, Any]) ->
     disputed = folder / f"{name}.disputed.jsonl"
     if built.disputed:
         lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in built.disputed]
-        _replace(disputed, lambda to: to.write_text("".join(lines), "utf-8"))
+        with replacing(disputed) as half:
+            half.write_text("".join(lines), "utf-8")
     else:
         disputed.unlink(missing_ok=True)
-    _replace(
-        path,
-        lambda to: samples.rechunk().write_parquet(
-            to, compression="zstd", row_group_size=ROW_GROUP
-        ),
-    )
+    with replacing(path) as half:
+        samples.rechunk().write_parquet(half, compression="zstd", row_group_size=ROW_GROUP)
     whole = {**manifest, "file_hash": hash_file(path)}
     text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-    _replace(folder / f"{name}.json", lambda to: to.write_text(text, "utf-8"))
+    with replacing(folder / f"{name}.json") as half:
+        half.write_text(text, "utf-8")
     return whole
 
 
@@ -166,14 +165,18 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _replace(path: Path, write_to: Any) -> None:
-    """Fill a temporary file beside `path`, then give it the name in one step."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` to be filled, which gets the name in one step at the end.
+
+    Raises `ShopmixError` where it cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(handle)
         temporary = Path(name)
         try:
-            write_to(temporary)
+            yield temporary
             temporary.chmod(0o644)
             temporary.replace(path)
         finally:

@@ -16,6 +16,7 @@ from builders import esci
 from builders.builder import Builder, Set
 from builders.cli import Settings, build_all, llm_of
 from builders.console import Reporter
+from builders.llm.opened import DEMO
 from builders.registry import builders
 from builders.source import HERE, Table, parts
 
@@ -33,8 +34,9 @@ def builder_of(made: Set) -> Builder:
 
 
 def build(out: Path, builder: Builder = esci.BUILDER, **settings: object) -> Path:
-    """Build into a folder the way the command does."""
-    chosen = Settings.model_validate({"source": "demo", "out": out, **settings})
+    """Build into a folder the way the command does; where no LLM is named, with the answers that
+    ship for the demo rows."""
+    chosen = Settings.model_validate({"source": "demo", "ledger": DEMO, "out": out, **settings})
     report = Reporter()
     with llm_of(chosen, report) as llm:
         build_all(builder, chosen, report, llm)

@@ -21,6 +21,9 @@ CATEGORIES = ("Home_and_Kitchen", "Sports_and_Outdoors")
 #: Not English alone, but without a word that a title of ours has.
 TEXT = "The handle broke after two weeks of daily use, and nobody answered my letters."
 
+#: The sets that no LLM has a part in.
+PLAIN = tuple(made.name for made in BUILDER.sets if not made.labels)
+
 Row = dict[str, Any]
 
 
@@ -81,8 +84,8 @@ def published(folder: Path = DEMO) -> dict[str, tuple[list[Row], list[Row]]]:
 
 
 def made(out: Path, source: Path | str, **settings: Any) -> dict[str, pl.DataFrame]:
-    """Build the sets (all, or those named), and read them by their short names."""
-    settings["sets"] = tuple(settings.get("sets", ()))
+    """Build the sets (`PLAIN`, or those named), and read them by their short names."""
+    settings["sets"] = tuple(settings.get("sets", PLAIN))
     build(out, BUILDER, source=str(source), **settings)
     return {name.partition(".")[2]: found for name, found in samples_of(out)}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.llm.opened import DEMO
 from tests.conftest import BUILDERS, build, publish
 from tools import sets_page
 
@@ -31,12 +32,15 @@ def _commands(start: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a reader's: demo samples where `make demo` puts them, and ESCI's files."""
+    """A folder like a reader's: demo samples where `make demo` puts them, ESCI's files, answers."""
     desk = tmp_path_factory.mktemp("desk")
     for builder in BUILDERS.values():
         build(desk / "data" / "demo", builder)
     (desk / "path" / "to" / "esci").mkdir(parents=True)
     publish(desk / "path" / "to" / "esci")
+    _run(["-m", "builders.llm", "ledger", "--import", str(DEMO)], desk)
+    (prices,) = _blocks("json")
+    (desk / "prices.json").write_text(prices, "utf-8")
     return desk
 
 
@@ -78,12 +82,12 @@ def test_the_options_are_those_of_the_command() -> None:
         text=True,
         check=True,
     )
-    real = set(re.findall(r"--[a-z]+", done.stdout)) - {"--help"}
-    told = set(
-        re.findall(r"^\| `(--[a-z]+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
-    )
+    option = r"--[a-z]+(?:-[a-z]+)*"
+    real = set(re.findall(option, done.stdout)) - {"--help"}
+    readme, llm = ((ROOT / page).read_text("utf-8") for page in ("README.md", "docs/llm.md"))
+    told = {*re.findall(rf"^\| `({option})", readme, re.M), *re.findall(rf"`({option})", llm)}
     assert real - told == {"--out"}
-    assert told <= real
+    assert told - real <= {"--import", "--export"}
 
 
 def test_the_page_of_sets_is_up_to_date(demo: Path) -> None:

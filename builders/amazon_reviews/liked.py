@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from builders.amazon_reviews.smallest import Smallest
-from builders.amazon_reviews.tables import Sample, Tables, product_row, touched
+from builders.amazon_reviews.tables import LIKED, Sample, Tables, product_row, touched
 from builders.draw import Draw, hashed, ring
 from builders.options import FEWEST, compose, counts
 from builders.text import NEAR, jaccard
@@ -19,7 +19,7 @@ USERS = 2
 TIRELESS = 200
 #: Products are looked at in parts of so many.
 _PART = 20_000
-_PAIRS = pl.DataFrame(schema={"product": pl.UInt64(), "other": pl.UInt64()})
+NO_PAIRS = pl.DataFrame(schema={"product": pl.UInt64(), "other": pl.UInt64()})
 #: Products by chance that are looked at for a question.
 _FAR = 40
 
@@ -50,7 +50,7 @@ def graph(path: Path, sample: Smallest, bought: Smallest, enough: int) -> Graph:
     )
     products = own.group_by("product", "hash").agg(pl.col("place").min())
     products = products.filter(pl.col("hash") <= min(sample.bound, bought.bound)).sort("hash")
-    buyers, together, met = [products.clear()], [published.clear()], [_PAIRS]
+    buyers, together, met = [products.clear()], [published.clear()], [NO_PAIRS]
     for part in products.iter_slices(_PART):
         mine = own.join(part, on="product", how="semi")
         users = mine.lazy().select("user").unique()
@@ -68,7 +68,16 @@ def graph(path: Path, sample: Smallest, bought: Smallest, enough: int) -> Graph:
             break
     kept = pl.concat(buyers).select("product", "place")
     every = len(kept) < enough and sample.whole and bought.whole
-    return Graph(Sample(kept, every), pl.concat(together), pl.concat(met))
+    return Graph(Sample(kept, every, LIKED), pl.concat(together), pl.concat(met))
+
+
+def met_among(path: Path, products: pl.Series) -> pl.DataFrame:
+    """product, other: which of some products one user reviewed both of. path: as above."""
+    some = products.alias("product").to_frame().lazy()
+    reviews = pl.scan_parquet(path).join(some, on="product", how="semi").select("product", "user")
+    own = reviews.unique().collect(engine="streaming")
+    pairs = own.join(own.rename({"product": "other"}), on="user").select("product", "other")
+    return pairs.filter(pl.col("product") != pl.col("other")).unique()
 
 
 def _liked(own: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from builders.amazon_reviews.tables import Sample, Tables, once, product_row, touched
+from builders.amazon_reviews.tables import Tables, once, product_row, touched
 from builders.draw import Draw, Exhausted
 from builders.options import compose
 from builders.shopbench import RANKED
@@ -42,7 +42,7 @@ SAYS_STARS = (
 )
 
 
-def _plain(rows: pl.DataFrame) -> pl.DataFrame:
+def plain(rows: pl.DataFrame) -> pl.DataFrame:
     """Reviews with clean `title` and `text`, and why they are `unfit`, or null."""
     texts = rows["text"].str.replace_all(_VIDEO, " ")
     found = rows.with_columns(clean(rows["title"]), clean(texts))
@@ -69,7 +69,7 @@ def rating_of_review(t: Tables, draw: Draw) -> pl.DataFrame:
     rows = once(pl.concat([sample.rows for sample in t.rated.values()]))
     drawn = draw.first(rows, "review", strata="rating")
     _enough(t, draw, rows)
-    found = _plain(drawn)
+    found = plain(drawn)
     telling = pl.col("title").str.contains(SAYS_STARS).fill_null(False)
     tells = pl.col("text").str.contains(SAYS_STARS)
     return _asked(found, "text").with_columns(
@@ -94,7 +94,7 @@ def _enough(t: Tables, draw: Draw, rows: pl.DataFrame) -> None:
 
 def review_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     """Which review was written for a product: its own names two words more of the title."""
-    drawn = _plain(t.written.first(draw, "review"))
+    drawn = plain(t.written.first(draw, "review"))
     product = t.products.select("product", pl.col("title").alias("named"), "words")
     drawn = drawn.join(product, on="product", how="left", maintain_order="left")
     telling = words(pl.col("text")).list.set_intersection("words").list.len()
@@ -127,7 +127,7 @@ def review_of_product(t: Tables, draw: Draw) -> pl.DataFrame:
     return compose(
         draw,
         anchors.with_columns(pl.col("named").alias("product")),
-        _options(found),
+        options_of(found),
         CHOICES,
         chars=MAX_REVIEW_CHARS,
     )
@@ -146,7 +146,7 @@ def _others(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
     found = draw.partners(anchors.select("key", "place"), pool, _FAR, ["place"], "review")
     found = found.select("key", "review").unique(maintain_order=True)
     shown = t.pool.join(found.select("review").unique(), on="review", how="semi")
-    shown = _plain(shown).filter(pl.col("unfit").is_null())
+    shown = plain(shown).filter(pl.col("unfit").is_null())
     shown = shown.join(t.products.select("product", "words"), on="product")
     shown = shown.with_columns(words(pl.col("text")).alias("said"))
     found = found.join(shown, on="review").join(asked, on="key")
@@ -164,7 +164,8 @@ def _others(t: Tables, draw: Draw, anchors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _options(found: pl.DataFrame, *more: str) -> pl.DataFrame:
+def options_of(found: pl.DataFrame, *more: str) -> pl.DataFrame:
+    """Candidate options that are reviews, or quoted from them."""
     return found.select(
         "key",
         "text",
@@ -183,7 +184,7 @@ def rank_reviews_by_helpfulness(t: Tables, draw: Draw) -> pl.DataFrame:
     known = t.products.select("product", "parent_asin", pl.col("title").alias("named"))
     drawn = drawn.join(known, on="product", how="left", maintain_order="left")
     rows = t.votes.drop("parent_asin", "title").join(drawn, on="product")
-    shown = _plain(rows.with_columns(pl.lit(None, pl.String).alias("title")))
+    shown = plain(rows.with_columns(pl.lit(None, pl.String).alias("title")))
     shown = shown.filter(pl.col("unfit").is_null()).with_columns(
         draw.hash("vote", pl.col("key"), pl.col("review")).alias("hash")
     )
@@ -216,19 +217,12 @@ def rank_reviews_by_helpfulness(t: Tables, draw: Draw) -> pl.DataFrame:
         .then(pl.lit("fewer than 5 reviews with votes clearly apart"))
         .alias("unfit"),
     )
-    return compose(draw, anchors, _options(found, "age"), RANKED, chars=MAX_REVIEW_CHARS)
+    return compose(draw, anchors, options_of(found, "age"), RANKED, chars=MAX_REVIEW_CHARS)
 
 
 def _voted(t: Tables, draw: Draw) -> pl.DataFrame:
     """The next products whose reviews have five different vote counts; the others are counted."""
-    products = t.voted.rows.with_columns(draw.hash("first", pl.col("product")).alias("hash"))
-    fit = Sample(products.filter("voted"), t.voted.whole)
-    drawn = fit.first(draw, "product")
-    passed = products.filter(~pl.col("voted"))
-    if len(drawn) == draw.limit:
-        passed = passed.filter(pl.col("hash") < drawn["hash"].max())
-    draw.drop("product with fewer than 5 different vote counts", len(passed))
-    return drawn.drop("hash")
+    return t.voted.first_fit(draw, "product", "product with fewer than 5 different vote counts")
 
 
 #: Milliseconds.

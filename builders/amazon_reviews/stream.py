@@ -12,19 +12,24 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.amazon_reviews.liked import graph
+from builders.amazon_reviews.liked import NO_PAIRS, graph, met_among
 from builders.amazon_reviews.smallest import Smallest
 from builders.amazon_reviews.tables import (
+    COMPLEMENT,
+    COVERED,
     LIKED,
     RATED,
+    SNIPPETS,
     SOURCE,
     STARS,
+    TOLD,
     VOTED,
     WRITTEN,
     Sample,
     Tables,
     called,
     category,
+    kinds_of,
     once,
     product_key,
 )
@@ -76,9 +81,11 @@ class _Pass:
         rated = self.wanted.get(RATED, 0) // len(STARS)
         self.rated = {stars: Smallest(rated) for stars in STARS}
         self.written = Smallest(self.wanted.get(WRITTEN, 0) * _OWN)
+        self.told = Smallest(max(self.wanted.get(name, 0) for name in (SNIPPETS, COVERED)) * _OWN)
         self.voted = Smallest(self.wanted.get(VOTED, 0) * _ALL)
-        self.edges = Smallest(self.wanted.get(LIKED, 0) * _ALL)
-        self.bought = Smallest(self.wanted.get(LIKED, 0))
+        self.liked = max(self.wanted.get(name, 0) for name in (LIKED, COMPLEMENT))
+        self.edges = Smallest(self.liked * _ALL)
+        self.bought = Smallest(self.liked)
         self.pool = Smallest(POOL)
 
     def tables(self) -> Tables:
@@ -88,27 +95,30 @@ class _Pass:
             edges, voted = Path(folder) / "edges.parquet", Path(folder) / "voted.parquet"
             with _writer(edges, _EDGES) as one, _writer(voted, _SHOWN) as other:
                 self._read_reviews(one, other)
-            found = graph(edges, self.edges, self.bought, self.wanted.get(LIKED, 0))
+            found = graph(edges, self.edges, self.bought, self.liked)
             products, votes = self._voted(voted)
-        pool = once(called(self.pool.rows())).filter(~pl.col("repeated"))
-        pool = pool.with_columns(ring(pl.col("review")).alias("ring")).sort("ring")
+            pool = once(called(self.pool.rows())).filter(~pl.col("repeated"))
+            pool = pool.with_columns(ring(pl.col("review")).alias("ring")).sort("ring")
+            near = NO_PAIRS
+            if self.wanted.get(COMPLEMENT):
+                near = met_among(edges, kinds_of(pool)["product"])
         rated = {stars: _sample(kept) for stars, kept in self.rated.items()}
-        written = _sample(self.written)
-        shown = [frame["product"] for frame in (written.rows, votes, pool)]
+        written, told = _sample(self.written), _sample(self.told, TOLD)
+        shown = [frame["product"] for frame in (written.rows, told.rows, votes, pool)]
         shown += [found.together[name] for name in ("product", "other")]
         return Tables(
-            rated, written, products, votes, pool, found.buyers, found.together, found.met,
-            self._products(pl.concat(shown).unique()), self._named_revision(), self.rejects,
+            rated, written, told, products, votes, pool, found.buyers, found.together, found.met,
+            near, self._products(pl.concat(shown).unique()), self._named_revision(), self.rejects,
         )  # fmt: skip
 
     def _voted(self, path: Path) -> tuple[Sample, pl.DataFrame]:
         """Products of the smallest hashes, and the voted reviews of those that have enough."""
         products = self.voted.rows().group_by("hash", "product", maintain_order=True)
         counted = products.agg(pl.col("helpful_vote").n_unique().alias("levels"))
-        counted = counted.sort("hash").with_columns((pl.col("levels") >= RANKED).alias("voted"))
-        enough = pl.col("voted").cum_sum() <= self.wanted.get(VOTED, 0)
-        kept = counted.filter(enough).select("product", "voted")
-        fit = kept.lazy().filter("voted").select("product")
+        counted = counted.sort("hash").with_columns((pl.col("levels") >= RANKED).alias("fit"))
+        enough = pl.col("fit").cum_sum() <= self.wanted.get(VOTED, 0)
+        kept = counted.filter(enough).select("product", "fit")
+        fit = kept.lazy().filter("fit").select("product")
         texts = pl.scan_parquet(path).join(fit, on="product", how="semi")
         votes = once(called(texts.collect(engine="streaming")))
         return Sample(kept, self.voted.whole and len(kept) == len(counted)), votes
@@ -164,6 +174,7 @@ class _Pass:
             for stars, sample in self.rated.items():
                 sample.add(_drawn_by(batch, "rated"), _LONG & (pl.col("rating") == stars))
             self.written.add(_drawn_by(batch, "written"), _LONG & fair)
+            self.told.add(_drawn_by(batch, "asked"), _LONG & fair)
             self.pool.add(_drawn_by(batch, "pooled"), _LONG & fair)
             # a review without a vote may just not have been seen
             seen = batch.filter(_LONG & fair & (pl.col("helpful_vote") > 0))
@@ -200,6 +211,7 @@ class _Pass:
                 content.alias("content"),
                 self._first(RATED, "review").alias("rated"),
                 self._first(WRITTEN, "review").alias("written"),
+                self._first(TOLD, "review").alias("asked"),
                 self._first(VOTED, "product").alias("voted"),
                 self._first(LIKED, "product").alias("liking"),
                 hashed(pl.col("review"), seed=2).alias("pooled"),
@@ -225,8 +237,8 @@ def _drawn_by(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     return rows.select(*_SHOWN.names, "chars", pl.col(name).alias("hash"))
 
 
-def _sample(kept: Smallest) -> Sample:
-    return Sample(once(called(kept.rows())).drop("hash", "chars"), kept.whole)
+def _sample(kept: Smallest, name: str | None = None) -> Sample:
+    return Sample(once(called(kept.rows())).drop("hash", "chars"), kept.whole, name)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

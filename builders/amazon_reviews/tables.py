@@ -8,23 +8,31 @@ the buyers of a product bought as well is known only when all reviews have been 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from builders.draw import Draw, Exhausted, hashed
 from builders.source import Source, Table
 
-RATED, WRITTEN, VOTED, LIKED = (
+RATED, WRITTEN, VOTED, LIKED, SNIPPETS, COVERED, COMPLEMENT = (
     f"amazon_reviews.{name}"
     for name in (
         "rating_of_review",
         "review_of_product",
         "rank_reviews_by_helpfulness",
         "also_liked",
+        "snippets_for_aspect",
+        "aspects_of_review",
+        "complement_of_type",
     )
 )
+#: Sets that ask an LLM about reviews draw alike, so that they share its answers.
+TOLD = "amazon_reviews.told"
 STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+#: Of so many products of the pool, in the order of the ring, it is known what kind they are.
+KINDS = 400
 
 _S, _I = pl.String(), pl.Int64()
 REVIEWS = {
@@ -48,17 +56,34 @@ SOURCE = Source(
 
 @dataclass(frozen=True)
 class Sample:
-    """The rows of a set's smallest hashes; `whole` where nothing of the source was left out."""
+    """The rows of a set's smallest hashes; `whole` where nothing of the source was left out.
+
+    name: whose hashes these are, where other sets draw from them as well.
+    """
 
     rows: pl.DataFrame
     whole: bool
+    name: str | None = None
 
     def first(self, draw: Draw, key: str) -> pl.DataFrame:
         """The next rows by the hash of `key`. Raises `Exhausted` where they were not kept."""
-        found = draw.first(self.rows, key)
+        found = self._own(draw).first(self.rows, key)
         if len(found) < draw.limit and not self.whole:
             raise Exhausted(draw.set)
         return found
+
+    def first_fit(self, draw: Draw, key: str, reason: str) -> pl.DataFrame:
+        """The same of the rows that are `fit`; the others on the way are counted as dropped."""
+        rows = self.rows.with_columns(self._own(draw).hash("first", pl.col(key)).alias("hash"))
+        drawn = replace(self, rows=rows.filter("fit")).first(draw, key)
+        passed = rows.filter(~pl.col("fit"))
+        if len(drawn) == draw.limit:
+            passed = passed.filter(pl.col("hash") < drawn["hash"].max())
+        draw.drop(reason, len(passed))
+        return drawn.drop("hash")
+
+    def _own(self, draw: Draw) -> Draw:
+        return replace(draw, set=self.name or draw.set)
 
 
 @dataclass(frozen=True)
@@ -69,22 +94,26 @@ class Tables:
       row (its name), rating, title, text, timestamp, helpful_vote, user_id, parent_asin,
       repeated (bool: the same user reviewed the product at that moment before).
     pool: such rows for distractors, with `ring` and sorted by it.
-    voted: a sample of product, voted (bool: its reviews have five different vote counts).
-    votes: such rows as of `written`, with votes, of products that are `voted`.
+    told: such a sample for the sets that ask an LLM about reviews.
+    voted: a sample of product, fit (bool: its reviews have five different vote counts).
+    votes: such rows as of `written`, with votes, of products that are `fit`.
     buyers: a sample of product, place: products with others in `together`.
     together: product, other, bought (bool, else liked), strength (by how many users).
     met: product, other: all that the users of a product in `buyers` reviewed as well.
+    near: product, other: the same among the first `KINDS` products of the pool.
     products: product, parent_asin, title, words, bought_together of all that may be shown.
     """
 
     rated: Mapping[float, Sample]
     written: Sample
+    told: Sample
     voted: Sample
     votes: pl.DataFrame
     pool: pl.DataFrame
     buyers: Sample
     together: pl.DataFrame
     met: pl.DataFrame
+    near: pl.DataFrame
     products: pl.DataFrame
     revision: str
     rejects: Mapping[str, int]
@@ -119,6 +148,15 @@ def once(reviews: pl.DataFrame) -> pl.DataFrame:
     """Marks all but one of equal reviews."""
     reviews = reviews.sort("review", "text", "rating", "title", "row")
     return reviews.with_columns((~pl.col("review").is_first_distinct()).alias("repeated"))
+
+
+def kinds_of(pool: pl.DataFrame) -> pl.DataFrame:
+    """The first `KINDS` products of the pool, each with a place."""
+    return (
+        pool.select("product", "place")
+        .unique("product", keep="first", maintain_order=True)
+        .head(KINDS)
+    )
 
 
 def touched(*names: str) -> pl.Expr:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from builders.builder import Builder, Set
 from builders.ecinstruct import attributes, choice, lists
+from builders.ecinstruct.composers import COMPOSERS, begun
 from builders.ecinstruct.inputs import NAMED, SOURCE, read
 from builders.shopbench import BEHAVIOR, CHOICE, CONCEPTS, ENTITIES, FIND, RANK, REASONING
 from builders.source import Content, Rows
@@ -29,8 +30,8 @@ _LABEL = "ECInstruct's output (a label of ESCI), where the words bear it out"
 # name, number in the paper, size, (type, metric), track, what is asked, basis, fields, how, why
 SETS = tuple(
     Set(
-        f"ecinstruct.{name}", number, size, *kind, track, asks, basis, frozenset(fields), make,
-        options=kind != ENTITIES, guessable=why,
+        f"ecinstruct.{name}", number, size, *kind, track, asks, basis, frozenset(fields),
+        begun(name, make), options=kind != ENTITIES, guessable=why, composer=COMPOSERS.get(name),
     )
     for name, number, size, kind, track, asks, basis, fields, make, why in (
         ("attribute_value", 11, 19_622, ENTITIES, CONCEPTS, "the values of a product's attribute",

@@ -55,6 +55,7 @@ UNLIKE, ALIKE = 0.2, 0.1
 _VIEWED = 10
 _BUY = "who buy"
 
+_SENTENCE_END = r"[.!?…]+(?: .*)?$"
 # NaN is what Python's JSON writes, and no JSON.
 _BARE_NAN = r"(:\s*)NaN(\s*[,}])"
 
@@ -138,6 +139,8 @@ def same_product(t: Content, draw: Draw) -> pl.DataFrame:
             pl.format("{}/{}", "key", pl.lit(first)).alias("key"),
             records[first].alias("first"),
             records[second].alias("second"),
+            pl.col(f"{first} title").alias("first_title"),
+            pl.col(f"{second} title").alias("second_title"),
         )
         for first, second in ((1, 2), (2, 1))
     ]
@@ -179,6 +182,8 @@ def sentiment_of_review(t: Content, draw: Draw) -> pl.DataFrame:
     rows = of_task(t, "Sentiment_Analysis").with_columns(pl.col("input").alias("review"))
     rows = _read(draw, rows, "review")
     anchors = anchored(draw, rows, "review", review_key(pl.col("review")))
+    words = pl.col("review").str.extract(r"^(\S+(?: \S+){0,5})").str.replace(_SENTENCE_END, "")
+    anchors = anchors.with_columns(words.str.strip_chars_end(" ,;:-(\"'").alias("opening"))
     return compose(draw, anchors, _published(anchors), 5, ordered=True)
 
 

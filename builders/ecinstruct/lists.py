@@ -32,6 +32,8 @@ UNRANKED = "output is no ranking of the products"
 NEXT_OPTIONS, MAX_NEXT_CHARS = 10, 240
 #: Of a longer history the latest titles are shown, each whole.
 MAX_HISTORY_CHARS = 1_200
+# The name of a product, which its categories and its brand follow.
+_NAME = r"^(.{12,}?)\. .*$"
 
 #: From the most to the least positive, and the weight of each.
 SENTIMENTS = {"very positive": 4, "positive": 3, "neutral": 2, "negative": 1, "very negative": 0}
@@ -118,6 +120,7 @@ def next_product(t: Content, draw: Draw) -> pl.DataFrame:
     latest = latest.filter((length <= MAX_HISTORY_CHARS) | last).sort("key", "place")
     history = latest.group_by("key", maintain_order=True).agg(
         pl.col("text").alias("history"),
+        pl.col("text").last().str.replace(_NAME, "$1").alias("latest"),
         pl.col("text").str.join(" ").alias("titles"),
         product_key(pl.col("text")).alias("seen"),
     )

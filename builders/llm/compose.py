@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, StringConstraints
@@ -20,22 +19,26 @@ from builders.llm.task import Answered, occurs
 
 #: What a question has at least beside its quotations.
 _FEWEST_WORDS = 5
-#: A passage that is cited in place of a field has so many words at most.
-_MOST_CITED = 6
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_CITED = re.compile(r"(?<!\w)(?:'(.+?)'|\"(.+?)\"|“(.+?)”|‘(.+?)’)(?!\w)")
+_CITED = re.compile(r"(?<!\w)(?:'.+?'|\".+?\"|“.+?”|‘.+?’)(?!\w)|['\"“‘]…|…['\"”’](?!\w)")
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z…])")
 _NAME = re.compile(r"(?<=[\w,;…] )(?!I\b)[A-Z]\w*")
 _OPTION = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)s? ?[:(]? ?(?:\d|[A-J]\b)|\b[A-J]\)")
 _VERBS = (
     "answer|assess|check|choose|classify|compare|consider|copy|decide|determine|estimate|evaluate|"
-    "extract|find|give|guess|identify|judge|list|look|mark|name|pick|place|point|predict|quote|"
-    "rate|read|recommend|report|retrieve|say|select|settle|show|sort|state|suggest|tell|weigh|"
-    "work out|write"
+    "explain|extract|find|give|go|guess|highlight|identify|judge|list|locate|look|mark|name|pick|"
+    "place|point|predict|quote|rate|read|recommend|report|retrieve|return|say|search|select|"
+    "settle|show|sort|state|suggest|take|tell|use|weigh|work|write"
 )
 _ORDER = re.compile(
     rf"(?:^|[.:,;…] |\b(?:please|then|and|to|must|should) )(?:{_VERBS})\b", re.IGNORECASE
+)
+_QUERY = re.compile(
+    r"\b(?:what|which|who|whose|where|how|why|when)\b.*\?|"
+    r"(?:^|[.:,;…] |\b(?:and|or) )(?:is|are|was|do|does|did|can|could|would|should|will|has|have)"
+    r"\b.*\?",
+    re.IGNORECASE,
 )
 _OPEN = re.compile(r"\?|\b(?:whether|how|if)\b", re.IGNORECASE)
 
@@ -57,33 +60,28 @@ class Question(Answered):
 
 
 def survives(
-    *quoted: str, cites: bool = False, claims: str = "", never: str = ""
+    *quoted: str, claims: str = "", never: str = ""
 ) -> Callable[[Question, Mapping[str, Any]], str | None]:
     """A check of composed questions; quoted: the fields that must stand in them.
 
-    cites: a few words of some field must. claims: a pattern of what would tell the answer, unless
-    its sentence asks for it. never: a pattern of what always would. In both … stands for what is
-    quoted.
+    claims: a pattern of what would tell the answer, unless its sentence asks for it. never: a
+    pattern of what always would. In both … stands for what is quoted.
     """
 
     def flaws(said: str, seed: Mapping[str, Any]) -> Iterator[str]:
-        fields = [str(value) for value in seed.values()]
-        rest = said
+        own = said
         for name in quoted:
-            before, rest = rest, _without(str(seed[name]), rest)
-            if rest == before:
+            before, own = own, _without(str(seed[name]), own)
+            if own == before:
                 yield f"does not quote the {name}"
-        passages = [max(groups) for groups in _CITED.findall(rest)]
-        if passages and not cites:
+        told = (str(seed[name]) for name in quoted)
+        if _CITED.search(own) or any(occurs(one, own) for one in told if len(one.split()) > 2):
             yield "quotes more than it was given to quote"
-        if cites and not _short(passages, fields):
-            yield "quotes no few words of a field"
-        own = reduce(lambda text, passage: _without(passage, text), passages, rest)
-        yield from _of_own(own, fields)
+        yield from _of_own(own, [str(value) for value in seed.values()])
         if never and re.search(never, own, re.IGNORECASE):
             yield "tells the answer"
-        told = (one for one in _SENTENCE.split(own) if not _OPEN.search(one))
-        if claims and any(re.search(claims, one, re.IGNORECASE) for one in told):
+        stated = (one for one in _SENTENCE.split(own) if not _OPEN.search(one))
+        if claims and any(re.search(claims, one, re.IGNORECASE) for one in stated):
             yield "claims an answer"
 
     def check(answer: Question, seed: Mapping[str, Any]) -> str | None:
@@ -93,18 +91,13 @@ def survives(
     return check
 
 
-def _short(passages: list[str], fields: list[str]) -> bool:
-    """Whether there are passages, all of few words, and all stand in a field."""
-    words = [passage.strip(" .,;:!?") for passage in passages]
-    few = all(len(passage.split()) <= _MOST_CITED for passage in words)
-    return bool(words) and few and all(occurs(passage, *fields) for passage in words)
-
-
 def _of_own(own: str, fields: list[str]) -> Iterator[str]:
     """What is wrong with the words of a question that are no quotation."""
     if len(re.findall(r"[^\W\d_]+", own)) < _FEWEST_WORDS:
         yield "says nothing of its own"
-    if not (_ORDER.search(own) or "?" in own):
+    if not speaks(own, "en"):
+        yield "is not in English"
+    if not (_ORDER.search(own) or _QUERY.search(own)):
         yield "does not ask"
     if _OPTION.search(own):
         yield "names options"
@@ -117,8 +110,6 @@ def _of_own(own: str, fields: list[str]) -> Iterator[str]:
         yield "has a number of its own"
     if not all(occurs(name, *fields) for name in _NAME.findall(own)):
         yield "has a name of its own"
-    if not speaks(own, "en"):
-        yield "is not in English"
 
 
 def _without(passage: str, said: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import polars as pl
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from builders.llm.ledger import Answer, Failure
 from builders.llm.session import Session
@@ -57,7 +57,10 @@ def _told(
         return {"flaw": NOT_ASKED}
     if isinstance(outcome, Failure):
         return {"flaw": f"LLM's answer is {outcome.status}"}
-    answer = task.read(outcome.text)
+    try:
+        answer = task.read(outcome.text)
+    except ValidationError:  # what is asked for has become stricter since
+        return {"flaw": "LLM's answer is not valid any more"}
     if flaw := task.check(answer, seed):
         return {"flaw": flaw}
     return {

@@ -369,14 +369,24 @@ def test_a_purchase_that_is_no_product_is_rejected(tmp_path: Path) -> None:
     assert "purchase is not among the products" in found["reject"].to_list()
 
 
-# --- what waits, and real rows
+# --- what an LLM makes, and real rows
 
 
-def test_sets_wait_for_product_types(tmp_path: Path) -> None:
-    waiting = {made.name: made.number for made in BUILDER.sets if made.waits}
-    assert sorted(waiting.values(), key=str) == [1, 20]
-    with pytest.raises(ShopmixError, match="waits for product types"):
-        build(Path("demo"), tmp_path, sets=("explain_product_type",))
+def test_sets_made_with_an_llm_are_left_out_where_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # there may be a ledger where we are
+    folder = publish(tmp_path / "rows", PRODUCTS, SESSIONS)
+    made = {made.name: made.number for made in BUILDER.sets if made.labels}
+    assert set(made.values()) == {1, 20}
+    built = build(folder, tmp_path / "out")
+    assert not made.keys() & built.keys()
+    assert built.keys() == {TITLES, DESCRIPTIONS, CLICKS}
+    told = " ".join(capsys.readouterr().out.split())
+    for name in made:
+        assert f"{name} is made with an LLM: name one with --llm" in told
+        with pytest.raises(ShopmixError, match="is made with an LLM: name one with --llm"):
+            build(folder, tmp_path / "out", sets=(name,))
 
 
 def test_real_rows_are_read_and_what_they_lack_is_told(tmp_path: Path) -> None:

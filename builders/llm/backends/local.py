@@ -64,9 +64,6 @@ def _parameters(llama: Any, path: Path, chats: bool) -> Any:
     found.n_ctx, found.n_parallel = _CONTEXT * _AT_ONCE, _AT_ONCE
     found.cpuparams.n_threads = os.cpu_count() or 1
     found.use_jinja, found.warmup, found.verbosity = True, False, -1
-    # or an answer that is cut off is an error 500
-    found.force_pure_content_parser = True
-    found.swa_full = True  # or what it keeps of one prompt would not serve the next
     # the server's other parsers are for models that call tools, and fail on answers cut off
     found.force_pure_content_parser = True
     found.swa_full = True  # or what it keeps of one prompt would not serve the next
