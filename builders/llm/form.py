@@ -42,7 +42,7 @@ _PUT_IN = re.compile(rf"['\"]?{PLACEHOLDER.pattern}['\"]?")
 _BRACKETS = re.compile(r"[\[<(][^\[\]<>()]*[\])>]?")
 _OF_WHAT = re.compile(r"\b(?:number|digit) of (?:the|that|this) (\w+)", re.I)
 _SENTENCE = re.compile(r"[^.?!]+")
-_UNASKED = re.compile(r"(?:^|[.?!] )(?:Which|What|Whose|Who|How)\b[^.?!]*[.!]")
+_UNASKED = re.compile(r"(?:^|[.?!] )Which\b[^.?!]*[.!]")
 _TWICE = re.compile(r"\b(\w+) \1\b", re.I)
 #: How any line may end; else it ends as it did, with a colon or an arrow.
 _ENDS = ".?!"

@@ -379,14 +379,14 @@ def test_sets_made_with_an_llm_are_left_out_where_there_is_none(
     folder = publish(tmp_path / "rows", PRODUCTS, SESSIONS)
     made = {made.name: made.number for made in BUILDER.sets if made.labels}
     assert set(made.values()) == {1, 20}
-    built = build(folder, tmp_path / "out")
+    built = build(folder, tmp_path / "out", ledger=None)
     assert not made.keys() & built.keys()
     assert built.keys() == {TITLES, DESCRIPTIONS, CLICKS}
     told = " ".join(capsys.readouterr().out.split())
     for name in made:
         assert f"{name} is made with an LLM: name one with --llm" in told
         with pytest.raises(ShopmixError, match="is made with an LLM: name one with --llm"):
-            build(folder, tmp_path / "out", sets=(name,))
+            build(folder, tmp_path / "out", ledger=None, sets=(name,))
 
 
 def test_real_rows_are_read_and_what_they_lack_is_told(tmp_path: Path) -> None:

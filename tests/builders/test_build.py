@@ -17,6 +17,7 @@ from builders import manifest
 from builders.builder import Builder
 from builders.errors import ShopmixError
 from builders.esci import BUILDER, tables
+from builders.llm.opened import DEMO
 from tests.conftest import BUILDERS, build, publish, samples_of
 
 
@@ -43,7 +44,7 @@ def test_the_same_bytes_for_any_parts_and_threads(
     rows, out = tmp_path / "rows", tmp_path / "out"
     rows.mkdir()
     source = str(publish(rows, count, BUILDERS[name]))
-    given = ("--source", source, "--out", str(out))
+    given = ("--source", source, "--ledger", str(DEMO), "--out", str(out))
     command = _command(*given, module=name, POLARS_MAX_THREADS=threads)
     _, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors

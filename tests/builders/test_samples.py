@@ -55,7 +55,7 @@ def test_a_sample_proves_itself(made: Set, demo: Path) -> None:
 @EVERY_SET
 def test_a_sample_names_its_origin(made: Set, demo: Path) -> None:
     samples, builder = samples_in(demo, made), builder_of(made)
-    wordings = {wording.name: wording for wording in made.wordings()}
+    wordings = {wording.name: wording for wording in (*made.wordings(), *made.endings())}
     assert len({sample["id"] for sample in samples}) == len(samples)
     assert {sample["template"] for sample in samples} <= set(wordings)
     assert samples[0]["source_revision"].startswith("rows-")
@@ -156,6 +156,7 @@ THIN = {
 @EVERY_SET
 def test_real_rows_feed_every_set(made: Set, real: Path) -> None:
     manifest = json.loads((real / f"{made.name}.json").read_text())
-    assert manifest["made"] >= (0 if made.name in THIN else 30)
+    # what an LLM says of these rows is not known here
+    assert manifest["made"] >= (0 if made.name in THIN or made.labels else 30)
     for sample in samples_in(real, made):
         _proven(made, sample)
