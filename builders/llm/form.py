@@ -46,8 +46,8 @@ _UNASKED = re.compile(r"(?:^|[.?!] )Which\b[^.?!]*[.!]")
 _TWICE = re.compile(r"\b(\w+) \1\b", re.I)
 #: How any line may end; else it ends as it did, with a colon or an arrow.
 _ENDS = ".?!"
-#: How much shorter and longer a new wording may be, in words.
-_SHORTEST, _LONGEST = 0.5, 2.0
+#: How much shorter and longer a new wording may be, in words, and how many more a short one has.
+_SHORTEST, _LONGEST, _MORE = 0.3, 2.0, 10
 
 
 def things(text: str) -> list[str]:
@@ -99,7 +99,8 @@ def _flaw_of_form(old: Instruction, new: Instruction, task_type: str) -> str | N
 
 def _flaw_of_text(old: str, text: str) -> str | None:
     """What is wrong with sentences, whatever they ask."""
-    if not _SHORTEST * len(words(old)) <= len(words(text)) <= _LONGEST * len(words(old)):
+    length = len(words(old))
+    if not _SHORTEST * length <= len(words(text)) <= _LONGEST * length + _MORE:
         return "too short or too long"
     sentences = [" ".join(words(one)) for one in _SENTENCE.findall(text)]
     if len(set(sentences)) < len(sentences) or _TWICE.search(text):

@@ -15,11 +15,13 @@ from builders import esci
 from builders.errors import ShopmixError
 from builders.llm import form
 from builders.llm.__main__ import main
+from builders.llm.exchange import import_answers
 from builders.llm.instruction import Instruction
 from builders.llm.ledger import ANSWERED, Ledger
 from builders.llm.money import Cap
+from builders.llm.opened import DEMO
 from builders.llm.request import Call, Reply
-from builders.llm.reword import Question, Report, questions, reword
+from builders.llm.reword import REWORD, Question, Report, questions, reword
 from builders.llm.session import Session
 from builders.llm.settings import LlmSettings
 from builders.render import TEMPLATES, Wording, compiled, jinja
@@ -118,7 +120,9 @@ OLD = "Which of the three titles above is exactly right for '[QUERY]'? Give only
          "another place: above or below"),
         ("For '[QUERY]', just one of the three titles is right. Write the number of the product.",
          "number of another thing"),
-        ("Only the number for '[QUERY]' of three.", "too short or too long"),
+        ("Three for '[QUERY]': the number, only.", None),
+        ("Three for '[QUERY]': only number.", "too short or too long"),
+        ("Three for '[QUERY]': only number" + " and one more" * 15 + ".", "too short or too long"),
         ("For '[QUERY]', just one of the three titles is right. Write it. Write its number. "
          "Write it.", "says something twice"),
         ("For '[QUERY]', just one of the the three titles is right. Write the number of it.",
@@ -300,6 +304,17 @@ def test_a_wrong_command_is_told(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ShopmixError, match=told):
         main(["reword", *given])
+
+
+def test_wordings_say_what_the_model_has_answered(ledger: Ledger) -> None:
+    import_answers(ledger, DEMO)
+    for wording in WORDINGS:
+        if wording.call:
+            found = ledger.answers([wording.call]).get(wording.call)
+            assert found, f"{wording.path}: its call is not in the ledger that ships with us"
+            assert found.generator == wording.generator
+            lines = REWORD.read(found.text).lines
+            assert Instruction.of(wording.text).lines == lines, wording.path
 
 
 def test_wordings_by_an_llm_say_so_in_one_form() -> None:
