@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 
 #: What a wording begins with that an LLM has written: by whom, and the key of its call.
-_WRITTEN = re.compile(r"\{# written by (\S+), call ([0-9a-f]{32}) #\}\n")
+_WRITTEN = re.compile(r"\{# written by (.+), call ([0-9a-f]{32}) #\}\n")
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def reword(builder: Builder, made: Set, session: Session, count: int, out: Path)
             flawed = drafts.take(one.seed, REWORD.read(outcome.text).lines, outcome)
         else:
             why = f"LLM's answer is {outcome.status}" if outcome else NOT_ASKED
-            flawed = Dropped(one.seed.path, "", why)
+            flawed = Dropped(Path(one.seed.path).name, "", why)
         if flawed:
             dropped.append(flawed)
     return Report(len(asked), drafts.write(out), dropped)

@@ -206,8 +206,8 @@ def test_all_are_answered_and_the_server_is_not_overrun(
     assert counts.faults["rate limited"] == len(log) - len(texts)
     refused = sum(asked.status == 429 for asked in log)
     assert refused < len(log) / 2
-    later = [asked.at_once for asked in log[len(log) // 4 :]]
-    assert sum(now <= 2 * bears for now in later) > 0.95 * len(later)
+    later = [asked.at_once for asked in log[len(log) // 2 :]]
+    assert sum(now <= 2 * bears for now in later) > 0.9 * len(later)
 
 
 def test_server_that_bears_all_gets_all(serve: Callable[..., World], tmp_path: Path) -> None:
