@@ -99,6 +99,24 @@ def test_key_is_in_no_file_of_a_killed_run(serve: Callable[..., World], tmp_path
     _search(tmp_path, subprocess.CompletedProcess([], 0, out, error))
 
 
+def test_key_is_in_no_manifest(serve: Callable[..., World], tmp_path: Path) -> None:
+    """A build whose questions a server composes, and answers blind, badly both."""
+    world = serve(key=SECRET, echoes=True)
+    environment = os.environ | {"OPENAI_BASE_URL": world.url, "OPENAI_API_KEY": SECRET}
+    command = "-m builders.ecinstruct --source demo --sets sentiment_of_review --size 5 --verify"
+    command += " --llm openai:test-model --ledger ledger --out out --show 5"
+    run = subprocess.run(
+        [sys.executable, *command.split()], env=environment | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert world.log()
+    endings = ("parquet", "json", "disputed.jsonl")
+    names = {f"ecinstruct.sentiment_of_review.{ending}" for ending in endings}
+    assert names == {file.name for file in (tmp_path / "out").iterdir()}
+    _search(tmp_path, run)
+
+
 @pytest.mark.parametrize("ending", ["\n", " \r\n"])
 def test_key_may_end_with_a_line_break(
     serve: Callable[..., World], tmp_path: Path, ending: str
