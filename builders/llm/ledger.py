@@ -89,13 +89,13 @@ class Ledger:
             if path != ":memory:":
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._log_ahead()
             self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version != VERSION and tables:
-                raise ShopmixError(f"{path} is no ledger of this version: name another file")
-            with self._writing():
+            with self._writing():  # several processes may create it at once
+                version = self._db.execute("PRAGMA user_version").fetchone()[0]
+                tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                if version != VERSION and tables:
+                    raise ShopmixError(f"{path} is no ledger of this version: name another file")
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={VERSION}")
@@ -109,6 +109,18 @@ class Ledger:
         if self._alive:
             self.write("DELETE FROM runs WHERE id=?", [(self.run,)])
         self._db.close()
+
+    def _log_ahead(self) -> None:
+        """Turn on the write-ahead log. Where another process does so now, SQLite does not wait."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -15,6 +15,18 @@ from tests.llm.server import FAILED, REPAIRED
 PROCESS_COUNT = 4
 
 
+def _open(paths: list[Path]) -> None:
+    for path in paths:
+        Ledger(path).close()
+
+
+def test_processes_may_create_a_ledger_at_once(tmp_path: Path) -> None:
+    paths = [tmp_path / str(number) for number in range(100)]
+    with ProcessPoolExecutor(PROCESS_COUNT, PROCESSES) as pool:
+        runs = [pool.submit(_open, paths) for _ in range(PROCESS_COUNT)]
+        assert [run.exception() for run in runs] == [None] * PROCESS_COUNT
+
+
 def test_same_questions_are_sent_once(serve: Callable[..., World], tmp_path: Path) -> None:
     world, texts = serve(delay=0.01), fine(200)
     asking = Asking(world.url, tmp_path / "ledger", workers=16)
