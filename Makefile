@@ -21,7 +21,7 @@ check: .venv/complete
 
 # The answers that ship for the demo rows, by the real model that runs here.
 demo-ledger: .venv/complete
-	rm -f data/demo-ledger.sqlite
+	rm -f data/demo-ledger.sqlite*
 	$(BIN)/python -m builders.llm ledger data/demo-ledger.sqlite --import templates/calls.jsonl
 	$(BIN)/python -m builders all --source demo --llm local --ledger data/demo-ledger.sqlite --out data/demo
 	$(BIN)/python -m builders.llm ledger data/demo-ledger.sqlite --export builders/demo/ledger.jsonl
