@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from builders import manifest
 from builders.build import Building, Built
@@ -93,12 +93,7 @@ def arguments(builder: Builder | None, argv: Sequence[str] | None) -> Settings:
     options.add(parser)
     given = vars(parser.parse_args(argv))
     given["sets"] = tuple(filter(None, map(str.strip, given.get("sets", "").split(","))))
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise ShopmixError(f"--{option} {first['input']}: {first['msg']}") from None
+    return options.read(Settings, given)
 
 
 def select(builder: Builder, names: Sequence[str]) -> list[Set]:

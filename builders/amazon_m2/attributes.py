@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import polars as pl
+from pydantic import Field
 
 from builders.amazon_m2.measures import fits
 from builders.amazon_m2.shown import OF_ONE, british, generator, labelled, of_one, origin, shown
 from builders.amazon_m2.tables import Tables
 from builders.draw import Draw
 from builders.llm.product_type import PRODUCT_TYPE
-from builders.llm.task import Answered, Field, Phrase, Sampling, Task, occurs
+from builders.llm.request import Sampling
+from builders.llm.task import Answered, Phrase, Task, occurs
 from builders.llm.writer import Writer
 from builders.options import compose
 from builders.text import words

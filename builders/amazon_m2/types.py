@@ -19,7 +19,8 @@ from builders.amazon_m2.shown import OF_ONE, british, generator, labelled, of_on
 from builders.amazon_m2.tables import Tables
 from builders.draw import Draw
 from builders.llm.product_type import MOST_WORDS
-from builders.llm.task import Answered, Phrase, Sampling, Task, occurs
+from builders.llm.request import Sampling
+from builders.llm.task import Answered, Phrase, Task, occurs
 from builders.llm.writer import Writer
 
 #: An explanation has so many words.

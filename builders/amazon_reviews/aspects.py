@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field, StringConstraints
 
-from builders.llm.task import Answered, Sampling, Task, occurs
+from builders.llm.request import Sampling
+from builders.llm.task import Answered, Task, occurs
 
 #: By aspect, the words that speak of it, as regular expressions of whole words.
 WORDS = {

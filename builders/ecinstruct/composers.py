@@ -12,7 +12,8 @@ import polars as pl
 
 from builders.draw import Draw
 from builders.llm.compose import Question, survives
-from builders.llm.task import Sampling, Task
+from builders.llm.request import Sampling
+from builders.llm.task import Task
 from builders.source import Content
 
 Make = Callable[[Content, Draw], pl.DataFrame]

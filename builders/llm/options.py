@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
-from builders.llm.settings import PROVIDERS
+from pydantic import ValidationError
+
+from builders.errors import ShopmixError
+from builders.llm.settings import PROVIDERS, LlmSettings
+
+S = TypeVar("S", bound=LlmSettings)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--llm", metavar="PROVIDER:MODEL", help=f"who answers. {who}")
     group.add_argument("--ledger", type=Path, metavar="FILE", help="default: data/ledger.sqlite")
-    group.add_argument(
-        "--max-usd", type=Decimal, metavar="N", help="what the ledger may spend in all, ever"
-    )
+    group.add_argument("--max-usd", metavar="N", help="what the ledger may spend in all, ever")
     group.add_argument(
         "--max-tokens", type=int, metavar="N", help="tokens that the ledger may take in all"
     )
@@ -48,3 +52,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--disputed", choices=("list", "reject"), default="list",
         help="what becomes of questions that it answers otherwise: <set>.disputed.jsonl, or none",
     )  # fmt: skip
+
+
+def read(kind: type[S], given: Mapping[str, Any]) -> S:
+    """Settings of what was given on a command line. Raises `ShopmixError` naming the option."""
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        said = first["msg"].removeprefix("Value error, ")
+        raise ShopmixError(f"--{option} {first['input']}: {said}") from None

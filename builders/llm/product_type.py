@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from builders.llm.task import Answered, Phrase, Sampling, Task, occurs
+from builders.llm.request import Sampling
+from builders.llm.task import Answered, Phrase, Task, occurs
 
 #: Departments of a shop: coarse, so that two of them have little in common.
 Category = Literal[

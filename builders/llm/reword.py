@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from builders.builder import Builder, Set
 from builders.console import Reporter
@@ -156,13 +156,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """The command: asks, writes drafts, and tells what was dropped. Raises `ShopmixError`."""
-    try:
-        names = LlmSettings.model_fields
-        settings = LlmSettings(**{name: getattr(given, name) for name in names})
-    except ValidationError as error:
-        first = error.errors()[0]
-        named = str(first["loc"][0]).replace("_", "-")
-        raise ShopmixError(f"--{named} {first['input']}: {first['msg']}") from None
+    asked = vars(given)
+    settings = options.read(LlmSettings, {name: asked[name] for name in LlmSettings.model_fields})
     if given.count < 1:
         raise ShopmixError(f"--count {given.count}: at least 1")
     builder, made = _set_of(given.set)

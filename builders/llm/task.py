@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from builders.errors import ShopmixError
 from builders.llm import prompt
@@ -25,7 +25,6 @@ class Answered(BaseModel):
 
 #: A short text on one line. A schema without bounds lets a weak model write for ever.
 Phrase = Annotated[str, StringConstraints(min_length=2, max_length=60, pattern=r"^[^\n{}\[\]]+$")]
-Sentence = Annotated[str, StringConstraints(min_length=2, max_length=400)]
 
 T = TypeVar("T", bound=Answered)
 
@@ -35,14 +34,13 @@ class Task(Generic[T]):
     """One thing that is asked of an LLM about rows of a source.
 
     name: of its prompt file, `<name>.j2` in `folder`. answer: its type. check(answer, seed): what
-    contradicts the seed (the row that was shown), or None. samples: answers wanted for each row.
+    contradicts the seed (the row that was shown), or None.
     """
 
     name: str
     answer: type[T]
     sampling: Sampling
     check: Callable[[T, Mapping[str, Any]], str | None] = lambda _answer, _seed: None
-    samples: int = 1
     folder: Path = prompt.PROMPTS
 
     @cached_property
@@ -106,14 +104,3 @@ def occurs(quote: str, *texts: str | None) -> bool:
     said = re.escape(_BLANKS.sub(" ", quote.strip()).lower()).replace(r"\ ", " ")
     pattern = re.compile(rf"(?<!\w){said}(?!\w)")
     return any(pattern.search(_BLANKS.sub(" ", text).lower()) for text in texts if text)
-
-
-__all__ = [
-    "Answered",
-    "Field",
-    "Phrase",
-    "Sampling",
-    "Sentence",
-    "Task",
-    "occurs",
-]

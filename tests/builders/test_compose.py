@@ -7,7 +7,8 @@ import json
 import pytest
 
 from builders.llm.compose import Question, survives
-from builders.llm.task import Sampling, Task
+from builders.llm.request import Sampling
+from builders.llm.task import Task
 
 SEED = {"query": "red mug 12 oz", "title": "Brook's Mug, Blue, 12 Ounces", "begin": "Read"}
 GOOD = "How relevant to 'red mug 12 oz' is the product 'Brook's Mug, Blue, 12 Ounces'?"

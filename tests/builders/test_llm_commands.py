@@ -10,6 +10,7 @@ import pytest
 
 from builders import alpaca, mmlu
 from builders.build import DISPUTED
+from builders.cli import arguments
 from builders.errors import ShopmixError
 from builders.llm.__main__ import main
 from builders.llm.ledger import ANSWERED, Ledger
@@ -80,6 +81,25 @@ def test_a_dry_run_tells_and_builds_nothing(
     assert "out, about $" in told
     assert "title_in_locale" not in told  # no LLM has a part in it
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--llm foo:bar", "--llm foo:bar: not PROVIDER:MODEL with one of openai, batch"),
+        ("--llm openai:", "--llm openai:: not PROVIDER:MODEL"),
+        ("--max-usd abc", "--max-usd abc: Input should be a valid decimal"),
+        ("--max-usd -1", "--max-usd -1: Input should be greater than or equal to 0"),
+        ("--vllm x", "x is not NAME=VALUE"),
+    ],
+)
+def test_a_bad_option_is_named(given: str, said: str) -> None:
+    with pytest.raises(ShopmixError) as error:
+        arguments(mmlu.BUILDER, given.split())
+    assert said in str(error.value)
+    with pytest.raises(ShopmixError) as error:
+        main(["reword", "esci.title_for_query", *given.split()])
+    assert said in str(error.value)
 
 
 def test_a_ledger_goes_out_and_comes_in_as_it_was(
