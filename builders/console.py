@@ -13,12 +13,11 @@ from typing import Any
 import polars as pl
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from builders.llm.desk import Counts
-from builders.llm.progress import asking
+from builders.llm.progress import asking, live_bar
 from builders.shortcuts import GUESSERS, MARGIN
 
 #: In a log, a line at most every so many seconds.
@@ -66,14 +65,7 @@ class Reporter:
         """Yields what to call with (rows read or samples made, rejected) of about `size`."""
         start = time.perf_counter()
         if self.console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
-                TimeRemainingColumn(),
-            )
-            with Progress(*columns, console=self.console, transient=True) as bar:
+            with live_bar(self.console) as bar:
                 task = bar.add_task(name, total=size, note="drawing")
 
                 def live(made: int, rejected: int) -> None:

@@ -35,8 +35,8 @@ def asking(console: Console, note: Callable[[str], None], label: str) -> Iterato
         note(f"{label}: {summary(last, time.perf_counter() - start)}")
 
 
-@contextmanager
-def _bar(console: Console, label: str) -> Iterator[Tell]:
+def live_bar(console: Console) -> Progress:
+    """A bar that is gone when all is done; its tasks have a `note`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,7 +44,12 @@ def _bar(console: Console, label: str) -> Iterator[Tell]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    return Progress(*columns, console=console, transient=True)
+
+
+@contextmanager
+def _bar(console: Console, label: str) -> Iterator[Tell]:
+    with live_bar(console) as bar:
         task = bar.add_task(label, total=None, note="")
         start = time.perf_counter()
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from builders.llm.backends.batch import Batch
@@ -16,19 +16,12 @@ from builders.llm.backends.batch_api import Pace
 from builders.llm.desk import Counts, Desk
 from builders.llm.ledger import Answer, Failure, Ledger
 from builders.llm.money import Cap, Price
-from builders.llm.request import Prompt, Request, Sampling
+from builders.llm.request import Request
+from tests.llm.asking import PRICE
+from tests.llm.asking import PROMPT as ONLINE
 from tests.llm_batch.server import MODEL
 
-SCHEMA = json.dumps(
-    {
-        "type": "object",
-        "properties": {"label": {"type": "string", "minLength": 1}},
-        "required": ["label"],
-        "additionalProperties": False,
-    }
-)
-PROMPT = Prompt(MODEL, (("system", "Name the label."),), Sampling(max_tokens=20), SCHEMA)
-PRICE = Price(read=3, written=7)
+PROMPT = replace(ONLINE, model=MODEL)
 FAST = Pace(quiet=0.2, first=0.01, longest=0.05, listed=0.5, at_first=1.0, patience=3.0)
 
 

@@ -20,7 +20,14 @@ from builders.llm.money import Cap, dollars, price_of
 from builders.llm.request import Call, Prompt, Request, Sampling
 from builders.llm.session import Session
 from builders.llm.settings import LlmSettings
-from tests.llm_batch.asking import PRICE, PROMPT, flaw, questions, right, run
+from tests.llm.asking import PRICE
+from tests.llm_batch.asking import (
+    PROMPT,
+    flaw,
+    questions,
+    right,
+    run,
+)
 from tests.llm_batch.server import KEY, MODEL, BatchServer, label
 
 
