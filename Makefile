@@ -6,13 +6,15 @@ BIN := .venv/bin
 
 demo: .venv/complete
 	$(BIN)/python -m builders all --source demo --out data/demo --show 1
+	$(BIN)/python -m builders.mixture demo --samples data/demo
+	$(BIN)/python -m builders.report data/mixtures/demo
 
 test: .venv/complete check
 	$(BIN)/python -m pytest
 
 # The real axolotl, vLLM and AutoAWQ, each in an environment of its own, made on the first call.
 test-engines: .venv/complete
-	$(BIN)/python -m pytest tests/engines -m engines --durations=10
+	$(BIN)/python -m pytest -m engines --durations=10
 
 check: .venv/complete
 	$(BIN)/ruff format --check .

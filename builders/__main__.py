@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
-from builders.builder import Builder
-from builders.cli import arguments, build_all, command_of, llm_of, run
+from builders.cli import arguments, build_all, command_of, llm_of, run, where_of
 from builders.console import Reporter, plain_console, show_samples
 from builders.errors import ShopmixError
 from builders.llm.desk import CapReached
@@ -34,7 +32,7 @@ def _build(argv: Sequence[str]) -> None:
     settings = arguments(None, argv)
     with llm_of(settings, report) as llm:
         for builder in builders():
-            where = _where(builder, settings.source)
+            where = where_of(builder, settings.source)
             try:
                 one = settings.model_copy(update={"source": where})
                 manifests += build_all(builder, one, report, llm)
@@ -52,11 +50,6 @@ def _build(argv: Sequence[str]) -> None:
         report.note(f"not built: {problem}")
     if settings.show:
         show_samples(settings.out, [one["set"] for one in manifests], settings.show)
-
-
-def _where(builder: Builder, source: str) -> str:
-    """A source's rows: of a folder, what is in the folder of its name."""
-    return source if source in ("hub", "demo") else str(Path(source) / builder.source.name)
 
 
 def _print_sets() -> None:

@@ -7,10 +7,11 @@ import difflib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pydantic import Field
@@ -50,8 +51,9 @@ def _source_help(builder: Builder | None) -> str:
     hub = f"{source.repo} on the Hub (default)" if source.repo else "not possible here"
     divided = "{part}" in "".join(source.repo_files)
     return (
-        f"where the rows are: hub{':PART,PART' if divided else ''}: {hub}; demo: the rows that "
-        f"ship with the package; or a folder with the files as published"
+        f"where the rows are: hub{':PART,PART' if divided else ''}: {hub}, of a commit as "
+        f"hub@COMMIT; demo: the rows that ship with the package; or a folder with the files as "
+        f"published"
     )
 
 
@@ -123,17 +125,27 @@ def llm_of(settings: Settings, report: Reporter) -> Iterator[Llm]:
         yield llm
 
 
+def where_of(builder: Builder, source: str) -> str:
+    """Where a builder's rows are, if all sources' are at `source`: in the folder of its name."""
+    return source if source in ("hub", "demo") else str(Path(source) / builder.source.name)
+
+
 def build_all(
-    builder: Builder, settings: Settings, report: Reporter, llm: Llm = NO_LLM
+    builder: Builder,
+    settings: Settings,
+    report: Reporter,
+    llm: Llm = NO_LLM,
+    own: Mapping[str, int] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Build the sets that are asked for into `settings.out`; returns their manifests.
 
-    A dry run tells what an LLM would be asked, and builds nothing.
+    own: sizes of sets that are not all to be of one size. A dry run tells what an LLM would be
+    asked, and builds nothing.
     """
     sets = _possible(select(builder, settings.sets), settings, report, llm)
     _prepare(settings.out)
     rows = replace(open_source(builder.source, settings.source), watch=report.watching)
-    sizes = {made.name: settings.size or made.size for made in sets}
+    sizes = {made.name: own.get(made.name) or settings.size or made.size for made in sets}
     wanted = {name: FACTOR * size for name, size in sizes.items()}
 
     def read() -> Any:

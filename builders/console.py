@@ -42,6 +42,15 @@ class Reporter:
         """Add to a stage's time."""
         self.seconds[stage] += seconds
 
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time it takes to a stage's."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent(name, time.perf_counter() - start)
+
     def reading(self, where: str) -> None:
         """Say that reading begins."""
         self.note(f"reading {where}")
@@ -111,7 +120,8 @@ def _note(made: int, rejected: int, start: float, unit: str) -> str:
     return f"{rate:,.0f} {unit}/s, {rejected:,} rejected"
 
 
-def _table(title: str, *columns: str) -> Table:
+def plain_table(title: str, *columns: str) -> Table:
+    """A table without frames: the first column to the left, the others to the right."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
@@ -119,7 +129,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _counts(manifests: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("Samples", "set", "type", "made", "asked for", "prompt chars: median", "longest")
+    table = plain_table(
+        "Samples", "set", "type", "made", "asked for", "prompt chars: median", "longest"
+    )
     table.add_column("rejected", justify="left", overflow="fold", ratio=1)
     for one in manifests:
         chars = one["prompt_chars"]
@@ -143,7 +155,7 @@ def _shortcuts(manifests: Sequence[Mapping[str, Any]]) -> Table:
     names = dict.fromkeys(["chance", *GUESSERS])
     for one in manifests:  # some sets have hints of their own
         names |= dict.fromkeys(one["shortcuts"])
-    table = _table(title, "set", *(name.replace("_", " ") for name in names))
+    table = plain_table(title, "set", *(name.replace("_", " ") for name in names))
     for one in manifests:
         found = one["shortcuts"]
         if found:

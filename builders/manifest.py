@@ -183,3 +183,5 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ShopmixError(f"cannot write {path}: {error.strerror or error}") from None
+    except pl.exceptions.ComputeError as error:  # polars' word for a full disk
+        raise ShopmixError(f"cannot write {path}: {error}") from None

@@ -8,10 +8,11 @@ order, never matters.
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -25,6 +26,7 @@ from builders.draw import hashed
 from builders.errors import ShopmixError
 
 HERE = Path(__file__).resolve().parent
+_HUB = re.compile(r"hub(@(?P<revision>[^:]+))?(:(?P<parts>.*))?")
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,17 @@ class Content:
 
 
 def open_source(source: Source, where: str) -> Rows:
-    """Open `hub`, `hub:PART,PART`, `demo` or a folder.
+    """Open `hub`, `hub:PART,PART`, `demo` or a folder; `hub@COMMIT` pins what is read there.
 
     Raises `ShopmixError` naming the file or column that is missing or cannot be read.
     """
     if where == "demo":
         return _open(source, source.home / "demo" / source.name, "demo", None)
-    if where.partition(":")[0] == "hub":
+    if pinned := _HUB.fullmatch(where):
         from builders import hub  # noqa: PLC0415 - takes half a second, needed here alone
 
-        parts = [part for part in where.partition(":")[2].split(",") if part]
+        source = replace(source, repo_revision=pinned["revision"] or source.repo_revision)
+        parts = [part for part in (pinned["parts"] or "").split(",") if part]
         if source.adapt is None:
             folder, commit = hub.snapshot(source, parts)
             revision = ":".join([commit, *sorted({*parts})])

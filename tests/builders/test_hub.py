@@ -177,7 +177,9 @@ def test_samples_are_those_of_the_demo_rows(
 
 
 def test_another_commit_is_read_anew(hub: HubServer, published: Path, tmp_path: Path) -> None:
+    first = hub.repos[REPO].commit
     succeeds(tmp_path, hub, *ONE)
+    whole = (tmp_path / "out" / "esci.title_for_query.parquet").read_bytes()
     fewer = tmp_path / "fewer"
     (fewer / "data").mkdir(parents=True)
     name = "train-00000-of-00002.parquet"
@@ -187,6 +189,8 @@ def test_another_commit_is_read_anew(hub: HubServer, published: Path, tmp_path: 
     samples = pl.read_parquet(tmp_path / "out" / "esci.title_for_query.parquet")
     assert set(samples["source_revision"]) == {commit}
     assert set(samples["split"]) == {"train"}
+    succeeds(tmp_path, hub, *ONE, "--source", f"hub@{first}")
+    assert (tmp_path / "out" / "esci.title_for_query.parquet").read_bytes() == whole
 
 
 def test_a_killed_download_leaves_nothing_that_looks_finished(

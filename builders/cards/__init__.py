@@ -1,0 +1,1 @@
+"""What stands beside published data and models: cards, licences and Croissant metadata."""

@@ -1,0 +1,183 @@
+"""The draw of a mixture: which rows of each set's pool are of which split, and why others are not.
+
+Rows are taken in draw order, so that a choice hangs on the rows before it alone, never on how many
+a pool has beyond.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from builders.mixture.duplicates import Repeats
+from builders.mixture.folds import hash_keys
+from builders.mixture.recipe import Recipe, Size
+
+#: Why a row is passed over.
+HELD_OUT = "in the validation fold"
+SHARED = "shares a query, product, user or review with the validation split"
+LEAK = "question of a benchmark"
+EXACT, NEAR = "exact", "near"
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Repeat(NamedTuple):
+    """A row that repeats one that was taken before it."""
+
+    row: int
+    other: int
+    kind: str
+    similarity: float
+    dropped: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Rows by their position in all pools, one after the other in the recipe's order.
+
+    train, validation: the rows taken, by set, in draw order. left_out: by set, why rows were passed
+    over before the last that was taken. short: by set, how many training rows are missing.
+    """
+
+    train: Mapping[str, Rows]
+    validation: Mapping[str, Rows]
+    left_out: Mapping[str, Mapping[str, int]]
+    short: Mapping[str, int]
+    repeats: Sequence[Repeat]
+
+
+class Candidates:
+    """All rows of the pools, and what is known of them.
+
+    rows: columns `set`, `split` and `keys`, the pools in the recipe's order.
+    """
+
+    def __init__(self, recipe: Recipe, rows: pl.DataFrame) -> None:
+        self.recipe = recipe
+        self.keys = hash_keys(rows["keys"])
+        self.held = self.keys.folds(recipe.folds) == 0
+        self.leaks = np.zeros(len(rows), dtype=np.bool_)
+        self.repeats: Repeats | None = None
+        codes = rows.select("set", "split").with_row_index("row")
+        parts = codes.partition_by("set", as_dict=True, maintain_order=True)
+        #: The first and the last row of each set, and the split of the source of each row.
+        self.span = {str(key[0]): (part["row"][0], len(part)) for key, part in parts.items()}
+        self.split = rows["split"]
+
+    def choose(self) -> Choice:
+        """Draw. Without leaks and repeats it is a quick look at how far the pools will go."""
+        usable = ~self.leaks
+        seen = _Seen(self.repeats, drop=self.recipe.duplicates == "drop")
+        validation = {
+            name: seen.take(self._held_out(name, size, usable))
+            for name, size in self.recipe.sets.items()
+        }
+        every = np.concatenate([np.empty(0, np.int64), *validation.values()])
+        shared = self.keys.touching(self.keys.of(every))
+        free = usable & ~self.held & ~shared
+        train: dict[str, Rows] = {}
+        left_out: dict[str, Counter[str]] = {}
+        short: dict[str, int] = {}
+        for name, size in self.recipe.sets.items():
+            first, count = self._rows(name)
+            place = np.arange(first, first + count)
+            allowed = self._allowed(name)
+            before = len(seen.dropped)
+            train[name] = seen.take(place[allowed & free[place]], size.rows)
+            short[name] = size.rows - len(train[name])
+            end = train[name][-1] + 1 if not short[name] else first + count
+            self._explain(left_out, name, place[: end - first], validation[name], shared)
+            for repeat in seen.dropped[before:]:
+                left_out[name][f"{repeat.kind} duplicate"] += 1
+        missing = {name: rows for name, rows in short.items() if rows}
+        return Choice(train, validation, left_out, missing, seen.repeats)
+
+    def _rows(self, name: str) -> tuple[int, int]:
+        """The first row of a set, and how many it has."""
+        return self.span.get(name, (0, 0))
+
+    def _allowed(self, name: str) -> Mask:
+        """Which of a set's rows are of a split that may be used."""
+        first, count = self._rows(name)
+        splits = self.recipe.splits[name.partition(".")[0]]
+        return np.asarray(self.split.slice(first, count).is_in(splits), dtype=np.bool_)
+
+    def _held_out(self, name: str, size: Size, usable: Mask) -> Rows:
+        """The rows of fold 0 among the first that could be drawn."""
+        first, count = self._rows(name)
+        place = np.arange(first, first + count)[self._allowed(name)]
+        place = place[usable[place]][: size.rows]
+        return np.asarray(place[self.held[place]])
+
+    def _explain(
+        self,
+        told: dict[str, Counter[str]],
+        name: str,
+        place: Rows,
+        validation: Rows,
+        shared: Mask,
+    ) -> None:
+        """Count why rows were passed over: each by its first reason."""
+        allowed = self._allowed(name)[: len(place)]
+        counts: Counter[str] = Counter()
+        of_split = self.split.gather(place[~allowed]).value_counts().sort("split")
+        for split, count in of_split.iter_rows():
+            counts[f"split {split} is not used"] = count
+        left = place[allowed]
+        leaks, held = self.leaks[left], self.held[left]
+        counts[LEAK] = int(leaks.sum())
+        counts[HELD_OUT] = int((held & ~leaks).sum()) - len(validation)
+        counts[SHARED] = int((shared[left] & ~held & ~leaks).sum())
+        told[name] = +counts
+
+
+class _Seen:
+    """The rows taken so far, and which of those after them repeat one."""
+
+    def __init__(self, repeats: Repeats | None, drop: bool) -> None:
+        self.drop = drop
+        self.repeats: list[Repeat] = []
+        self.dropped: list[Repeat] = []
+        self._first = repeats.first if repeats else None
+        self._taken: dict[int, int] = {}
+        self._near: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
+        if repeats:
+            for a, b, similarity in repeats.near.iter_rows():
+                self._near[a].append((b, similarity))
+                self._near[b].append((a, similarity))
+
+    def take(self, rows: Rows, size: int | None = None) -> Rows:
+        """The first rows, up to `size`; those that repeat are noted, and passed over if dropped."""
+        if self._first is None:
+            return rows[:size]
+        taken: list[int] = []
+        for row, group in zip(rows.tolist(), self._first[rows].tolist(), strict=True):
+            if len(taken) == size:
+                break
+            repeat = self._repeated(row, group)
+            if repeat:
+                self.repeats.append(repeat)
+                if self.drop:
+                    self.dropped.append(repeat)
+                    continue
+            taken.append(row)
+            self._taken.setdefault(group, row)
+        return np.array(taken, dtype=np.int64)
+
+    def _repeated(self, row: int, group: int) -> Repeat | None:
+        if group in self._taken:
+            return Repeat(row, self._taken[group], EXACT, 1.0, self.drop)
+        near: Iterable[tuple[int, float]] = self._near.get(group, ())
+        known = [(other, similarity) for other, similarity in near if other in self._taken]
+        if not known:
+            return None
+        other, similarity = max(known, key=lambda one: (one[1], -self._taken[one[0]]))
+        return Repeat(row, self._taken[other], NEAR, similarity, self.drop)

@@ -1,0 +1,147 @@
+"""A mixture from its recipe to its folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from builders.cli import llm_of
+from builders.console import Reporter
+from builders.errors import ShopmixError
+from builders.llm.opened import NO_LLM, Llm
+from builders.manifest import replacing
+from builders.mixture import describe, manifest, mix, pools, shards
+from builders.mixture.benchmark import Benchmark, read_benchmark
+from builders.mixture.chat import identity
+from builders.mixture.leaks import gate
+from builders.mixture.lengths import measure
+from builders.mixture.manifest import TRAIN, Manifest
+from builders.mixture.pools import Pool
+from builders.mixture.recipe import Recipe, find, load
+from builders.mixture.settings import MixtureSettings
+from builders.render import TEMPLATES
+
+
+def make(settings: MixtureSettings, report: Reporter) -> Manifest:
+    """Make the mixture that settings ask for, unless it stands there already.
+
+    Raises `ShopmixError` for whatever is wrong; then what stood there before is as it was.
+    """
+    recipe = load(find(settings.recipe))
+    benchmarks = [read_benchmark(file) for file in (*recipe.benchmarks, *settings.benchmark)]
+    folder = settings.mixtures / recipe.name
+
+    def opening() -> tuple[dict[str, Pool], dict[str, str]]:
+        return _opened(recipe, settings, report)
+
+    found, lacking = opening()
+    if not lacking and (old := _unchanged(folder, recipe, benchmarks, settings, found)):
+        report.note(f"{folder}: unchanged, {old.rows(TRAIN):,} training samples, id {old.id}")
+        return old
+    wordings = [file.read_text("utf-8") for file in sorted(TEMPLATES.rglob("*.j2"))]
+    with _llm(settings, report) as llm:
+
+        def grow(sizes: Mapping[str, int]) -> dict[str, str]:
+            return pools.build(sizes, recipe, settings.build, settings, report, llm)
+
+        drawn = mix.draw(
+            recipe, gate(benchmarks, wordings), opening, grow if settings.build else None, report
+        )
+    return _written(folder, recipe, benchmarks, drawn, settings, report)
+
+
+def _llm(settings: MixtureSettings, report: Reporter) -> AbstractContextManager[Llm]:
+    """Who labels and composes, where something may have to be built."""
+    if not settings.build:
+        return nullcontext(NO_LLM)
+    # the demo rows have their answers with them
+    where = "demo" if "demo" in settings.build.values() else "hub"
+    return llm_of(settings.model_copy(update={"source": where}), report)
+
+
+def _opened(
+    recipe: Recipe, settings: MixtureSettings, report: Reporter
+) -> tuple[dict[str, Pool], dict[str, str]]:
+    """The recipe's pools; outdated ones lack where they can be built, else it is told."""
+    with report.stage("read"):
+        found, lacking = pools.open_pools(recipe, settings.out)
+        old = {name: why for name, pool in found.items() if (why := pools.outdated(pool))}
+    if settings.build:
+        return {n: pool for n, pool in found.items() if n not in old}, {**lacking, **old}
+    for why, count in Counter(old.values()).items():
+        report.note(
+            f"{count} sets in {settings.out} are outdated, {why}: they are used as they are, "
+            f"--source would build them anew"
+        )
+    return found, lacking
+
+
+def _unchanged(
+    folder: Path,
+    recipe: Recipe,
+    benchmarks: Sequence[Benchmark],
+    settings: MixtureSettings,
+    found: Mapping[str, Pool],
+) -> Manifest | None:
+    """The mixture that stands in a folder, if it is whole and the same would be made again."""
+    if not (folder / manifest.NAME).exists():
+        return None
+    try:
+        old = manifest.read(folder)
+    except ShopmixError:  # of another version: it is replaced
+        return None
+    told = {
+        "recipe": old.recipe,
+        "benchmarks": old.leaks.benchmarks,
+        "code": old.code,
+        "packages": old.packages,
+    }
+    counted = identity(recipe.base_model, settings.tokenizer) == old.lengths.tokenizer
+    same = (
+        counted
+        and told == describe.decided(recipe, benchmarks)
+        and {part.set: part.made_by["samples"] for part in old.sets}
+        == {name: pool.told["file_hash"] for name, pool in found.items()}
+    )
+    return old if same and not any(manifest.damaged(folder, old)) else None
+
+
+def _written(
+    folder: Path,
+    recipe: Recipe,
+    benchmarks: Sequence[Benchmark],
+    drawn: mix.Drawn,
+    settings: MixtureSettings,
+    report: Reporter,
+) -> Manifest:
+    """Write shards, lists and at last the manifest; then remove the shards of an older mixture."""
+    with report.stage("gather"):
+        taken = shards.gather(drawn, recipe.seed)
+    if taken[TRAIN].is_empty():
+        raise ShopmixError(f"recipe {recipe.name}: no set has a single sample to train on")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ShopmixError(f"--out {folder} cannot be made: {error.strerror or error}") from None
+    files = []
+    with report.stage("write"):
+        for split, samples in taken.items():
+            with report.watching(split, len(samples)) as progress:
+                files += list(shards.write(folder, split, samples, progress))
+    with report.stage("lengths"), report.watching("lengths", len(taken[TRAIN])) as progress:
+        lengths = measure(
+            taken[TRAIN], recipe.base_model, settings.tokenizer, lambda done: progress(done, 0)
+        )
+    with report.stage("describe"):
+        told = describe.described(recipe, benchmarks, drawn, taken, lengths, files)
+        with replacing(folder / manifest.DUPLICATES) as half:
+            describe.repeats_table(drawn).write_parquet(half)
+        with replacing(folder / manifest.LEAKS) as half:
+            drawn.leaks.drop("row").write_parquet(half)
+        with replacing(folder / manifest.NAME) as half:
+            half.write_text(told.text(), "utf-8")
+        for file in shards.stale(folder, told.files):
+            file.unlink()
+    return told

@@ -1,0 +1,153 @@
+"""Pools: the samples of each set of a recipe, in draw order, to be drawn from.
+
+A small draw of a set begins a large one, so how much larger a pool is than the mixture needs never
+matters to the mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from builders import manifest
+from builders.builder import Builder, Set
+from builders.cli import Settings, build_all, command_of, where_of
+from builders.console import Reporter
+from builders.errors import ShopmixError
+from builders.llm.desk import CapReached
+from builders.llm.opened import Llm
+from builders.mixture.recipe import Recipe
+from builders.registry import builders
+from builders.render import Wording
+from builders.sample import SCHEMA
+
+#: A pool is built so much larger than a set's size at first, as some rows will be left out.
+SPARE = 1.1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A finished set of samples. told: its manifest."""
+
+    builder: Builder
+    made: Set
+    file: Path
+    told: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """How many samples it has."""
+        return int(self.told["made"])
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether its source has no more samples to give."""
+        return self.rows < int(self.told["asked"])
+
+    def read(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Columns of its samples. Raises `ShopmixError` where the file is damaged."""
+        try:
+            return pl.read_parquet(self.file, columns=list(columns))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            first = str(error).partition("\n")[0]
+            raise ShopmixError(f"{self.file} cannot be read ({first}): build it anew") from None
+
+
+def known_sets(names: Collection[str]) -> dict[str, tuple[Builder, Set]]:
+    """The builder and the set of each name, in the order of the names."""
+    known = {made.name: (builder, made) for builder in builders() for made in builder.sets}
+    return {name: known[name] for name in names}
+
+
+def pooled(folder: Path, builder: Builder, made: Set, seed: int) -> Pool | str:
+    """The set's pool in a folder of samples, or what is wrong with it, in words."""
+    told = manifest.read(folder, made.name)
+    file = folder / f"{made.name}.parquet"
+    if told is None:
+        if file.exists():
+            return f"{file} is damaged, or its manifest is"
+        return f"no samples in {folder}"
+    if told["seed"] != seed:
+        return f"drawn by seed {told['seed']}, the recipe has {seed}"
+    if pl.read_parquet_schema(file).keys() != SCHEMA.keys():
+        return f"{file} has other columns than a sample"
+    return Pool(builder, made, file, told)
+
+
+def outdated(pool: Pool) -> str | None:
+    """What has changed since a pool was built, in words; None where nothing has."""
+    told, builder = pool.told, pool.builder
+    if told["code"] != manifest.code_hash(type(builder)):
+        return "the code has changed since"
+    folder = builder.templates.joinpath(*pool.made.name.split("."))
+    names = {
+        Wording(file.relative_to(builder.templates).as_posix(), file.read_text("utf-8")).name
+        for file in folder.rglob("*.j2")
+    }
+    before = set(told["templates"])
+    own = {name for name in names if name.count("/") == len(pool.made.name.split("."))}
+    if not (before <= names and own <= before):
+        return "its wordings have changed since"
+    now = {name: version(name) for name in manifest.PACKAGES}
+    if told["packages"] != now:
+        return "packages have changed since"
+    return None
+
+
+def open_pools(recipe: Recipe, folder: Path) -> tuple[dict[str, Pool], dict[str, str]]:
+    """The pools of a recipe's sets that are there, and of the others why not."""
+    pools, lacking = {}, {}
+    for name, (builder, made) in known_sets(recipe.sets).items():
+        found = pooled(folder, builder, made, recipe.seed)
+        if isinstance(found, Pool):
+            pools[name] = found
+        else:
+            lacking[name] = found
+    return pools, lacking
+
+
+def build(
+    sizes: Mapping[str, int],
+    recipe: Recipe,
+    sources: Mapping[str, str],
+    settings: Settings,
+    report: Reporter,
+    llm: Llm,
+) -> dict[str, str]:
+    """Build sets at these sizes into `settings.out`, each source in turn, read once.
+
+    sources: where a source's rows are, by its name; under "" where those of the others are, which
+    are below a folder in the folder of their name. Returns, by set, why some could not be built.
+    """
+    problems: dict[str, str] = {}
+    possible: dict[Builder, dict[str, int]] = {}
+    for name, (builder, made) in known_sets(sizes).items():
+        own_name = builder.source.name
+        if not {own_name, ""} & sources.keys():
+            problems[name] = f"no --source {own_name}=... says where its rows are"
+        elif made.labels and llm.writer is None:
+            problems[name] = "it is made with an LLM: name one with --llm, or a --ledger"
+        else:
+            possible.setdefault(builder, {})[name] = sizes[name]
+    for builder, own in possible.items():
+        where = sources.get(builder.source.name) or where_of(builder, sources[""])
+        told = {"source": where, "sets": tuple(own), "seed": recipe.seed}
+        try:
+            build_all(builder, settings.model_copy(update=told), report, llm, own)
+        except CapReached:
+            raise
+        except ShopmixError as error:
+            problems |= dict.fromkeys(own, str(error))
+    return problems
+
+
+def build_command(name: str, size: int, seed: int) -> str:
+    """What builds a pool of a set from the Hub."""
+    builder, _ = known_sets([name])[name]
+    seeded = f" --seed {seed}" if seed else ""
+    return f"{command_of(builder)} --source hub --sets {name} --size {size}{seeded}"
