@@ -7,9 +7,11 @@ BIN := .venv/bin
 demo: .venv/complete
 	$(BIN)/python -m builders all --source demo --out data/demo --show 1
 	$(BIN)/python -m builders.mixture demo --samples data/demo
-	$(BIN)/python -m builders.report data/mixtures/demo
+	$(BIN)/python -m builders.report data/mixtures/demo --samples data/demo
 
+# Without a browser the tests that need one are skipped, and say how to get it.
 test: .venv/complete check
+	-sh tools/browser.sh
 	$(BIN)/python -m pytest
 
 # The real axolotl, vLLM and AutoAWQ, each in an environment of its own, made on the first call.

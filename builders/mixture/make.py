@@ -37,6 +37,7 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
         return _opened(recipe, settings, report)
 
     found, lacking = opening()
+    _outdated(settings.out, found, report)
     if not lacking and (old := _unchanged(folder, recipe, benchmarks, settings, found)):
         report.note(f"{folder}: unchanged, {old.rows(TRAIN):,} training samples, id {old.id}")
         return old
@@ -64,18 +65,24 @@ def _llm(settings: MixtureSettings, report: Reporter) -> AbstractContextManager[
 def _opened(
     recipe: Recipe, settings: MixtureSettings, report: Reporter
 ) -> tuple[dict[str, Pool], dict[str, str]]:
-    """The recipe's pools; outdated ones lack where they can be built, else it is told."""
+    """The recipe's pools; outdated ones lack where they can be built anew."""
     with report.stage("read"):
         found, lacking = pools.open_pools(recipe, settings.out)
-        old = {name: why for name, pool in found.items() if (why := pools.outdated(pool))}
-    if settings.build:
-        return {n: pool for n, pool in found.items() if n not in old}, {**lacking, **old}
-    for why, count in Counter(old.values()).items():
-        report.note(
-            f"{count} sets in {settings.out} are outdated, {why}: they are used as they are, "
-            f"--source would build them anew"
-        )
+        if settings.build:
+            old = {name: why for name, pool in found.items() if (why := pools.outdated(pool))}
+            found = {name: pool for name, pool in found.items() if name not in old}
+            lacking |= old
     return found, lacking
+
+
+def _outdated(folder: Path, found: Mapping[str, Pool], report: Reporter) -> None:
+    """Tell which pools are of other code, wordings or packages than there are now."""
+    old = Counter(why for pool in found.values() if (why := pools.outdated(pool)))
+    for why, count in old.items():
+        report.note(
+            f"{count} sets in {folder} are outdated, {why}: they are used as they are, --source "
+            f"would build them anew"
+        )
 
 
 def _unchanged(

@@ -92,7 +92,7 @@ def test_outdated_samples_are_told_and_built_anew_with_a_source(
     file.write_text(was.replace('"code": "', '"code": "0'), "utf-8")
     mine = recipe(tmp_path / "mine.yaml", ONE)
     first = mixed(mine, samples, tmp_path)
-    assert "the code has changed since; it is used as it is" in capsys.readouterr().out
+    assert "the code has changed since: they are used as they are" in capsys.readouterr().out
     again = mixed(mine, samples, tmp_path, build={"": "demo"})
     assert first.id != again.id
     assert [part.made_by["code"] for part in again.sets] != [
