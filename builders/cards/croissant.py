@@ -39,7 +39,7 @@ def croissant(manifests: Mapping[str, Manifest], repo: str, version: str) -> str
         import mlcroissant as mlc  # noqa: PLC0415 - an extra, with pandas and rdflib behind it
     except ModuleNotFoundError:
         raise ShopmixError(
-            f"{NAME} is written by mlcroissant: pip install 'shopmix[croissant]'"
+            f"{NAME} is written by mlcroissant: pip install 'shopmix[publish]'"
         ) from None
     mixtures = [manifests[name] for name in sorted(manifests)]
     parts = [part for one in mixtures for part in one.sets]

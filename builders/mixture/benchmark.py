@@ -132,21 +132,22 @@ def benchmark(name: str, texts: Sequence[str]) -> Benchmark:
     stems, options = zip(*map(split_options, plain), strict=True)
     listed = pl.Series(options, dtype=pl.List(pl.String))
     spelt = plain.str.count_matches("[a-zA-Z]").to_numpy() >= _LETTERS
-    has_options = listed.list.len().to_numpy() > 0
-    listed_keys = pl.DataFrame({"options": options_key(listed), "question": keys})
+    option_keys = options_key(listed)
     # a question that stands there twice is one
-    sharing = listed_keys.select(pl.col("question").n_unique().over("options")).to_series()
-    sharing = sharing.to_numpy()
-    own = has_options & (sharing == 1)
-    # labels that questions share are not their text
-    without = pl.Series(sharing >= _SHARED)
-    grams, long_grams = _grams(
-        pl.select(pl.when(without).then(pl.Series(stems)).otherwise(plain)).to_series(), keys
+    sharing = (
+        pl.DataFrame({"options": option_keys, "question": keys})
+        .select(pl.col("question").n_unique().over("options"))
+        .to_series()
+        .to_numpy()
     )
+    own = (listed.list.len().to_numpy() > 0) & (sharing == 1)
+    # labels that several questions share are not their text
+    without = pl.when(pl.Series(sharing >= _SHARED)).then(pl.Series(stems)).otherwise(plain)
+    grams, long_grams = _grams(pl.select(without).to_series(), keys)
     return Benchmark(
         name=name,
         letters=_table(np.flatnonzero(spelt), keys[spelt]),
-        options=_table(np.flatnonzero(own), listed_keys["options"].to_numpy()[own]),
+        options=_table(np.flatnonzero(own), option_keys[own]),
         stem_words=_words(pl.Series(stems)),
         option_words=_words(listed.list.join("\n")),
         grams=grams,

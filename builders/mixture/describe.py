@@ -30,6 +30,7 @@ from builders.mixture.manifest import (
 from builders.mixture.mix import Drawn
 from builders.mixture.pools import Pool
 from builders.mixture.recipe import Recipe
+from builders.mixture.wordings import wordings
 
 _MODULES = "benchmark choice duplicates folds leaks minhash mix shards tokens".split()
 #: Of a pool's manifest, what decides its samples' bytes and stands nowhere else.
@@ -99,12 +100,15 @@ def packages() -> dict[str, str]:
 
 @cache
 def code_hash() -> str:
-    """Hash of the modules that decide which rows a mixture has, and their bytes."""
+    """Hash of the modules that decide which rows a mixture has and their bytes, and of all
+    wordings, as the gate goes by these."""
     here = Path(__file__).parent
     files = [*(here / f"{name}.py" for name in _MODULES), here.parent / "draw.py"]
     digest = xxhash.xxh3_128()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for text in wordings():
+        digest.update(text.encode() + b"\0")
     return digest.hexdigest()
 
 

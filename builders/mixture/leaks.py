@@ -38,7 +38,7 @@ from builders.mixture.benchmark import (
 from builders.mixture.tokens import _TOKEN, Tokens, tokens
 
 #: A hit: `row` is its place in the samples, `question` its row in the benchmark. `shared` is what
-#: the rule found (null for the same letters), `text` our prompt.
+#: the options or the run are (null for a question), `text` our prompt.
 SCHEMA: dict[str, type[pl.DataType]] = {
     "row": pl.UInt32,
     "id": pl.String,
@@ -52,7 +52,7 @@ SCHEMA: dict[str, type[pl.DataType]] = {
 }
 RULES = ("question", "options", "overlap")
 #: Samples that a core looks at at once: bounds the memory.
-_CHUNK = 8_192
+_CHUNK = 4_096
 #: From so many on, the same options are no chance; of their words, and of a run's, so many at
 #: least must stand in none of our wordings. (With three in a run, labels and phrases of exams would
 #: be runs; each question of ShopBench's development set has one with four.)
@@ -69,7 +69,8 @@ _MATCH = {
     "row": pl.UInt32, **_PLACE, "rule": pl.UInt8, "weight": pl.UInt32, "shared": pl.String,
     "text": pl.UInt32, "at": pl.Int64, "len": pl.Int64,
 }  # fmt: skip
-_BEST = [False, False, True, False, False]  # of row, rule, weight, benchmark, question
+#: What makes a match a sample's first; weight: the more, the better.
+_BEST = "row rule weight benchmark question text at".split()
 _NONE, _MOST = np.uint64(0), np.uint64(2**64 - 1)
 
 
@@ -132,8 +133,8 @@ class Gate:
         )
         self._grams = {WORDS: self._all("grams"), CHARACTERS: self._all("long_grams")}
         for count, table in self._grams.items():
-            ours = runs(wordings, count)
-            self._grams[count] = table.join(ours, on="hash", how="anti", maintain_order="left")
+            own = runs(wordings, count)
+            self._grams[count] = table.join(own, on="hash", how="anti", maintain_order="left")
         self._seen = {
             count: _Seen(table["hash"].to_numpy()) for count, table in self._grams.items()
         }
@@ -193,7 +194,7 @@ class Gate:
                 *(self._overlap(asked, count) for count in (WORDS, CHARACTERS)),
             ]
         )
-        found = found.sort("row", "rule", "weight", "benchmark", "question", descending=_BEST)
+        found = found.sort(_BEST, descending=[name == "weight" for name in _BEST])
         found = _with_stretches(found.unique("row", keep="first", maintain_order=True), asked.texts)
         rows, places = found["row"], found.select("benchmark", "question").rows()
         texts = [self.benchmarks[place].texts for place, _ in places]
@@ -216,8 +217,7 @@ class Gate:
         own = [" ".join(_told(json.loads(text))) for text in fields.gather(composed)]
         texts = pl.concat([prompts, unescaped(pl.Series("text", own, pl.String))])
         rows = np.concatenate([np.arange(len(prompts)), composed.to_numpy()]).astype(np.uint32)
-        found = tokens(texts)
-        return _Asked(texts, rows, found)
+        return _Asked(texts, rows, tokens(texts))
 
     def _same_letters(self, prompts: pl.Series) -> pl.DataFrame:
         keys = pl.DataFrame({"hash": letters(prompts)}).with_row_index("row")

@@ -21,7 +21,7 @@ from builders.mixture.manifest import TRAIN, Manifest
 from builders.mixture.pools import Pool
 from builders.mixture.recipe import Recipe, find, load
 from builders.mixture.settings import MixtureSettings
-from builders.render import TEMPLATES
+from builders.mixture.wordings import wordings
 
 
 def make(settings: MixtureSettings, report: Reporter) -> Manifest:
@@ -41,14 +41,13 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
     if not lacking and (old := _unchanged(folder, recipe, benchmarks, settings, found)):
         report.note(f"{folder}: unchanged, {old.rows(TRAIN):,} training samples, id {old.id}")
         return old
-    wordings = [file.read_text("utf-8") for file in sorted(TEMPLATES.rglob("*.j2"))]
     with _llm(settings, report) as llm:
 
         def grow(sizes: Mapping[str, int]) -> dict[str, str]:
             return pools.build(sizes, recipe, settings.build, settings, report, llm)
 
         drawn = mix.draw(
-            recipe, gate(benchmarks, wordings), opening, grow if settings.build else None, report
+            recipe, gate(benchmarks, wordings()), opening, grow if settings.build else None, report
         )
     return _written(folder, recipe, benchmarks, drawn, settings, report)
 
