@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from builders.llm.opened import DEMO
+from builders.mixture.recipe import load
 from tests.conftest import BUILDERS, build, publish
+from tests.mixture.mixing import mixed, recipe
 from tools import sets_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +40,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build(desk / "data" / "demo", builder)
     (desk / "path" / "to" / "esci").mkdir(parents=True)
     publish(desk / "path" / "to" / "esci")
+    for name in ("v7", "v8"):  # in small: the recipes of that name ask for hundreds of thousands
+        mixed(recipe(desk / f"{name}.yaml"), desk / "data" / "demo", desk / "data" / "mixtures")
     _run(["-m", "builders.llm", "ledger", "--import", str(DEMO)], desk)
     (prices,) = _blocks("json")
     (desk / "prices.json").write_text(prices, "utf-8")
@@ -57,7 +61,8 @@ def test_every_command_of_the_builders_runs_as_printed(desk: Path) -> None:
     commands = _commands("python -m builders")
     assert len(commands) >= 4
     for command in commands:
-        if "--source hub" not in command:  # over HTTP: tests/builders/test_hub.py
+        # over HTTP: tests/builders/test_hub.py and tests/publish
+        if "--source hub" not in command and not command.startswith("python -m builders.publish"):
             _run(shlex.split(command)[1:], desk)
 
 
@@ -75,19 +80,49 @@ def test_every_make_target_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), command
 
 
-def test_the_options_are_those_of_the_command() -> None:
+#: Options of other commands that the pages of mixtures, publishing and reports mention.
+PASSING = {"--rows", *"--mixtures --type --set --language --split --source --samples --out".split()}
+OPTION = r"--[a-z]+(?:-[a-z]+)*"
+
+
+def _options(module: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "builders.esci", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
     )
-    option = r"--[a-z]+(?:-[a-z]+)*"
-    real = set(re.findall(option, done.stdout)) - {"--help"}
+    return set(re.findall(OPTION, done.stdout)) - {"--help"}
+
+
+def test_the_options_are_those_of_the_command() -> None:
+    real = _options("builders.esci")
     readme, llm = ((ROOT / page).read_text("utf-8") for page in ("README.md", "docs/llm.md"))
-    told = {*re.findall(rf"^\| `({option})", readme, re.M), *re.findall(rf"`({option})", llm)}
+    told = {*re.findall(rf"^\| `({OPTION})", readme, re.M), *re.findall(rf"`({OPTION})", llm)}
     assert real - told == {"--out"}
     assert told - real <= {"--import", "--export"}
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [
+        ("builders.mixture", "mixtures.md"),
+        ("builders.publish", "publishing.md"),
+        ("builders.report", "report.md"),
+        ("builders.show", "report.md"),
+    ],
+)
+def test_every_option_has_its_place_in_the_docs(module: str, page: str) -> None:
+    told = set(re.findall(OPTION, (ROOT / "docs" / page).read_text("utf-8")))
+    of_llm = set(re.findall(OPTION, (ROOT / "docs" / "llm.md").read_text("utf-8")))
+    assert not _options(module) - told - of_llm
+    assert not told - _options(module) - PASSING
+
+
+def test_recipes_in_the_docs_are_recipes(tmp_path: Path) -> None:
+    examples = _blocks("yaml")
+    assert examples
+    for example in examples:
+        file = tmp_path / "example.yaml"
+        file.write_text(example, "utf-8")
+        load(file)
 
 
 def test_the_page_of_sets_is_up_to_date(demo: Path) -> None:

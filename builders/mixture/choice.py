@@ -57,7 +57,8 @@ class Choice:
 class Candidates:
     """All rows of the pools, and what is known of them.
 
-    rows: columns `set`, `split` and `keys`, the pools in the recipe's order.
+    rows: columns `set`, `split` and `keys`, the pools in the recipe's order. Then may be set:
+    `leaks`, whether each row is a benchmark's question, and `repeats`.
     """
 
     def __init__(self, recipe: Recipe, rows: pl.DataFrame) -> None:
@@ -66,39 +67,59 @@ class Candidates:
         self.held = self.keys.folds(recipe.folds) == 0
         self.leaks = np.zeros(len(rows), dtype=np.bool_)
         self.repeats: Repeats | None = None
-        codes = rows.select("set", "split").with_row_index("row")
-        parts = codes.partition_by("set", as_dict=True, maintain_order=True)
-        #: The first and the last row of each set, and the split of the source of each row.
-        self.span = {str(key[0]): (part["row"][0], len(part)) for key, part in parts.items()}
+        numbered = rows.select("set").with_row_index("row")
+        spans = numbered.group_by("set").agg(pl.col("row").first(), pl.len())
+        #: The first row of each set, and how many it has.
+        self.span = {name: (first, count) for name, first, count in spans.iter_rows()}
         self.split = rows["split"]
 
     def choose(self) -> Choice:
         """Draw. Without leaks and repeats it is a quick look at how far the pools will go."""
-        usable = ~self.leaks
+        held_out, shared, free = self._sorted_out()
         seen = _Seen(self.repeats, drop=self.recipe.duplicates == "drop")
-        validation = {
-            name: seen.take(self._held_out(name, size, usable))
-            for name, size in self.recipe.sets.items()
-        }
-        every = np.concatenate([np.empty(0, np.int64), *validation.values()])
-        shared = self.keys.touching(self.keys.of(every))
-        free = usable & ~self.held & ~shared
+        validation = {name: seen.take(rows) for name, rows in held_out.items()}
         train: dict[str, Rows] = {}
         left_out: dict[str, Counter[str]] = {}
         short: dict[str, int] = {}
         for name, size in self.recipe.sets.items():
             first, count = self._rows(name)
-            place = np.arange(first, first + count)
-            allowed = self._allowed(name)
             before = len(seen.dropped)
-            train[name] = seen.take(place[allowed & free[place]], size.rows)
+            train[name] = seen.take(free[name], size.rows)
             short[name] = size.rows - len(train[name])
-            end = train[name][-1] + 1 if not short[name] else first + count
-            self._explain(left_out, name, place[: end - first], validation[name], shared)
+            end = first + count if short[name] else train[name][-1] + 1
+            left_out[name] = self._passed(name, end, validation[name], shared)
             for repeat in seen.dropped[before:]:
                 left_out[name][f"{repeat.kind} duplicate"] += 1
         missing = {name: rows for name, rows in short.items() if rows}
         return Choice(train, validation, left_out, missing, seen.repeats)
+
+    def compared(self) -> Rows:
+        """The rows among which duplicates are to be looked for: those that will be taken, then, if
+        duplicates are dropped, those that may take their places, the nearest first."""
+        held_out, _, free = self._sorted_out()
+        taken = [rows[: self.recipe.sets[name].rows] for name, rows in free.items()]
+        parts = [np.empty(0, np.int64), *held_out.values(), *taken]
+        if self.recipe.duplicates == "drop":
+            spare = [rows[self.recipe.sets[name].rows :] for name, rows in free.items()]
+            rank = np.concatenate([np.arange(len(rows)) for rows in spare])
+            parts.append(np.concatenate(spare)[np.argsort(rank, kind="stable")])
+        return np.concatenate(parts)
+
+    def _sorted_out(self) -> tuple[dict[str, Rows], Mask, dict[str, Rows]]:
+        """The rows held out for validation by set, which rows share a key with these, and by set
+        the rows that training may have."""
+        usable = ~self.leaks
+        held_out = {
+            name: self._held_out(name, size, usable) for name, size in self.recipe.sets.items()
+        }
+        every = np.concatenate([np.empty(0, np.int64), *held_out.values()])
+        shared = self.keys.touching(self.keys.of(every))
+        open_to_all = usable & ~self.held & ~shared
+        free = {}
+        for name in self.recipe.sets:
+            rows = self._allowed_rows(name)
+            free[name] = rows[open_to_all[rows]]
+        return held_out, shared, free
 
     def _rows(self, name: str) -> tuple[int, int]:
         """The first row of a set, and how many it has."""
@@ -110,33 +131,32 @@ class Candidates:
         splits = self.recipe.splits[name.partition(".")[0]]
         return np.asarray(self.split.slice(first, count).is_in(splits), dtype=np.bool_)
 
+    def _allowed_rows(self, name: str) -> Rows:
+        first, count = self._rows(name)
+        return np.arange(first, first + count)[self._allowed(name)]
+
     def _held_out(self, name: str, size: Size, usable: Mask) -> Rows:
         """The rows of fold 0 among the first that could be drawn."""
-        first, count = self._rows(name)
-        place = np.arange(first, first + count)[self._allowed(name)]
-        place = place[usable[place]][: size.rows]
-        return np.asarray(place[self.held[place]])
+        rows = self._allowed_rows(name)
+        rows = rows[usable[rows]][: size.rows]
+        return np.asarray(rows[self.held[rows]])
 
-    def _explain(
-        self,
-        told: dict[str, Counter[str]],
-        name: str,
-        place: Rows,
-        validation: Rows,
-        shared: Mask,
-    ) -> None:
-        """Count why rows were passed over: each by its first reason."""
-        allowed = self._allowed(name)[: len(place)]
+    def _passed(self, name: str, end: int, validation: Rows, shared: Mask) -> Counter[str]:
+        """Why a set's rows before `end` were passed over, duplicates apart: each by its first
+        reason."""
+        first, _ = self._rows(name)
+        rows = np.arange(first, end)
+        allowed = self._allowed(name)[: len(rows)]
         counts: Counter[str] = Counter()
-        of_split = self.split.gather(place[~allowed]).value_counts().sort("split")
+        of_split = self.split.gather(rows[~allowed]).value_counts().sort("split")
         for split, count in of_split.iter_rows():
             counts[f"split {split} is not used"] = count
-        left = place[allowed]
+        left = rows[allowed]
         leaks, held = self.leaks[left], self.held[left]
         counts[LEAK] = int(leaks.sum())
         counts[HELD_OUT] = int((held & ~leaks).sum()) - len(validation)
         counts[SHARED] = int((shared[left] & ~held & ~leaks).sum())
-        told[name] = +counts
+        return +counts
 
 
 class _Seen:

@@ -17,8 +17,8 @@ are labels, such as yes and no. They say what is asked of the fields, so they ha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -71,6 +71,14 @@ class Repeats:
 
     first: NDArray[np.int64]
     near: pl.DataFrame
+
+    def at(self, rows: Rows, count: int) -> Repeats:
+        """The same, told by places among `count` samples, of which these were the `rows`."""
+        first = np.arange(count)
+        first[rows] = rows[self.first]
+        place = pl.Series(rows, dtype=pl.UInt32)
+        moved = [place.gather(self.near[name]).alias(name) for name in ("a", "b")]
+        return Repeats(first, self.near.with_columns(moved))
 
 
 @dataclass(frozen=True)
@@ -134,10 +142,17 @@ def _compared(
     words: Groups, left: Rows, right: Rows, begins: Rows
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """For pairs, whose parts begin at `begins`: whether all are near, and the least similarity."""
-    if not len(begins):
-        return np.empty(0, np.bool_), np.empty(0, np.float32)
-    near, similarity = alike(words, left, right)
-    return np.logical_and.reduceat(near, begins), np.minimum.reduceat(similarity, begins)
+    near = np.ones(len(begins), np.bool_)
+    least = np.ones(len(begins), np.float32)
+    counts = np.diff(begins, append=len(left))
+    # the shortest parts first: they cost little and tell most pairs apart
+    order = np.lexsort((np.diff(words.starts)[left], np.repeat(np.arange(len(begins)), counts)))
+    for nth in range(counts.max(initial=0)):
+        pairs = np.flatnonzero(near & (counts > nth))
+        parts = order[begins[pairs] + nth]
+        near[pairs], similarity = alike(words, left[parts], right[parts])
+        least[pairs] = np.minimum(least[pairs], similarity)
+    return near, least
 
 
 def _labels(questions: _Questions) -> NDArray[np.bool_]:
@@ -147,7 +162,7 @@ def _labels(questions: _Questions) -> NDArray[np.bool_]:
     counts = pl.DataFrame({"asked": questions.asked, "options": questions.options}).select(
         pl.col("asked").n_unique().over("options")
     )
-    return ~told | (counts.to_series() >= LABELS).to_numpy()
+    return np.asarray(~told | (counts.to_series() >= LABELS).to_numpy())
 
 
 def _joined(read: list[_Questions]) -> _Questions:
@@ -167,19 +182,15 @@ def _joined(read: list[_Questions]) -> _Questions:
 
 def _read(fields: pl.Series) -> _Questions:
     """What samples ask; their texts are forgotten."""
-    texts, row, part = [], [], []
-    for number, (field, text) in _texts(fields):
-        texts.append(text)
-        row.append(number)
-        part.append(field)
+    texts, runs, sizes = _texts(fields)
     found = tokens(pl.Series(texts, dtype=pl.String))
     counts = np.diff(found.starts)
     told = np.flatnonzero(counts)
-    rows, parts = np.array(row, np.int64)[told], np.array(part, np.int64)[told]
+    rows, parts = np.divmod(np.repeat(np.array(runs, np.int64), sizes)[told], _OPTIONS + 1)
     asked, options = _keys(found.hashes, counts[told], rows, parts, len(fields))
     words = _words(Groups(found.hashes, offsets(counts[told])), found.spaceless[told])
     # a cell is the texts of one part
-    begins = np.flatnonzero(np.diff(rows << 17 | parts, prepend=-1))
+    begins = np.flatnonzero(np.diff(rows * (_OPTIONS + 1) + parts, prepend=-1))
     cells = Groups(words.hashes, np.append(words.starts[begins], words.starts[-1:]))
     rows, parts = rows[begins], parts[begins]
     # fields count from 0 in each sample, without the empty ones
@@ -191,17 +202,29 @@ def _read(fields: pl.Series) -> _Questions:
     )
 
 
-def _texts(fields: pl.Series) -> Iterator[tuple[int, tuple[int, str]]]:
-    """(sample, (part, text)) of all that is asked, options last."""
+def _texts(fields: pl.Series) -> tuple[list[str], list[int], list[int]]:
+    """All texts that are asked; and of each part, options last, which it is of which sample
+    (`sample * (_OPTIONS + 1) + part`), and how many of the texts it has."""
+    texts: list[str] = []
+    runs, sizes = [], []
     for number, content in enumerate(map(json.loads, fields)):
-        for part, (name, value) in enumerate(content.items()):
-            if name in _BESIDE or value is None:
-                continue
-            if not isinstance(value, list):
-                yield number, (part, str(value))
-            else:  # a number for each option is a hint, and not shown
-                yield from ((number, (part, one)) for one in value if isinstance(one, str))
-        yield from ((number, (_OPTIONS, one)) for one in content.get("options") or ())
+        options = content.get("options") or []
+        asked = [value for name, value in content.items() if name not in _BESIDE]
+        for part, value in (*enumerate(asked), (_OPTIONS, options)):
+            told = _told(value)
+            texts += told
+            runs.append(number * (_OPTIONS + 1) + part)
+            sizes.append(len(told))
+    return texts, runs, sizes
+
+
+def _told(value: Any) -> list[str]:
+    """The texts of a field; a list of numbers, one for each option, is a hint and not shown."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [one for one in value if isinstance(one, str)]
+    return [] if value is None else [str(value)]
 
 
 def _keys(
@@ -212,7 +235,6 @@ def _keys(
     options = parts == _OPTIONS
     begins = np.flatnonzero(options | (np.diff(rows, prepend=-1) != 0))
     starts = np.append(offsets(counts)[begins], len(hashes))
-    sizes = np.diff(starts)
     units = _in_order(Groups(hashes, starts))
     rows, options = rows[begins], options[begins]
     asked, chosen = np.zeros(samples, np.uint64), np.zeros(samples, np.uint64)
@@ -247,11 +269,10 @@ def _words(texts: Groups, spaceless: NDArray[np.bool_]) -> Groups:
     """What texts are compared by: their words, or where these have no blanks between them, pairs
     of neighbouring characters."""
     counts = np.diff(texts.starts)
-    paired = spaceless & (counts > 1)
-    single = ~np.repeat(paired, counts)
-    words = np.where(
-        single, texts.hashes, mixed(texts.hashes * _PAIRED + np.roll(texts.hashes, -1))
-    )
-    last = np.zeros(len(words), np.bool_)
-    last[texts.starts[1:] - 1] = True  # it has no neighbour
-    return Groups(words[single | ~last], offsets(counts - paired))
+    paired = np.flatnonzero(spaceless & (counts > 1))
+    at = spans(texts.starts[paired], counts[paired] - 1)
+    words, kept = texts.hashes.copy(), np.ones(len(texts.hashes), np.bool_)
+    words[at] = mixed(words[at] * _PAIRED + words[at + 1])
+    kept[texts.starts[paired + 1] - 1] = False  # a last character has no neighbour
+    counts[paired] -= 1
+    return Groups(words[kept], offsets(counts))

@@ -35,7 +35,7 @@ from builders.mixture.benchmark import (
     runs,
     unescaped,
 )
-from builders.mixture.tokens import _TOKEN, Tokens, tokens
+from builders.mixture.tokens import TOKEN, Tokens, tokens
 
 #: A hit: `row` is its place in the samples, `question` its row in the benchmark. `shared` is what
 #: the options or the run are (null for a question), `text` our prompt.
@@ -282,7 +282,7 @@ class Gate:
 def _with_stretches(found: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     """Matches, what their stretch of tokens says as `shared`."""
     read = texts.gather(found["text"]).str.normalize("NFKC").str.to_lowercase()
-    said = read.str.extract_all(_TOKEN).rename("said").to_frame()
+    said = read.str.extract_all(TOKEN).rename("said").to_frame()
     stretch = pl.col("said").list.slice(pl.col("at"), pl.col("len")).list.join(" ")
     return pl.concat([found, said], how="horizontal").with_columns(
         pl.coalesce("shared", stretch).alias("shared")

@@ -84,9 +84,10 @@ def _drawn(recipe: Recipe, pools: Mapping[str, Pool], gate: Gate | None, report:
             found = pl.concat(hits)
             candidates.leaks[found["row"].to_numpy()] = True
         with report.stage("duplicates"):
-            report.note(f"duplicates among {ends[-1]:,} rows")
-            asked = [pool.read(["set", "task_type", "fields"]) for pool in pools.values()]
-            candidates.repeats = repeats(pl.concat(asked))
+            rows = candidates.compared()
+            report.note(f"duplicates among {len(rows):,} rows")
+            asked = pl.concat([pool.read(["task_type", "fields"]) for pool in pools.values()])
+            candidates.repeats = repeats(asked[rows]).at(rows, len(asked))
     with report.stage("draw"):
         return Drawn(pools, start, candidates.choose(), found)
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from builders.draw import hashed
 
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}ー"
-_TOKEN = rf"[{_SPACELESS}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SPACELESS}]]+"
+#: A token: a run of letters and digits, or one character of a script without blanks.
+TOKEN = rf"[{_SPACELESS}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SPACELESS}]]+"
 #: Rows that are tokenised at once: bounds the memory of their tokens as text.
 _CHUNK = 32_768
 
@@ -53,7 +54,7 @@ def _tokens(
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_]]:
     plain = texts.fill_null("").rename("text").to_frame()
     read = plain.select(pl.col("text").str.normalize("NFKC").str.to_lowercase()).select(
-        pl.col("text").str.extract_all(_TOKEN).alias("tokens"),
+        pl.col("text").str.extract_all(TOKEN).alias("tokens"),
         pl.col("text").str.count_matches(rf"[{_SPACELESS}]").alias("characters"),
     )
     counts = read["tokens"].list.len()
