@@ -12,7 +12,7 @@ demo: .venv/complete
 # Without a browser the tests that need one are skipped, and say how to get it.
 test: .venv/complete check
 	-sh tools/browser.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # The real axolotl, vLLM and AutoAWQ, each in an environment of its own, made on the first call.
 test-engines: .venv/complete
@@ -38,6 +38,9 @@ bench: .venv/complete
 	$(BIN)/python benchmarks/amazon_m2.py
 	$(BIN)/python benchmarks/amazon_reviews.py
 	$(BIN)/python benchmarks/recipe.py
+	$(BIN)/python benchmarks/mixture.py
+	$(BIN)/python benchmarks/duplicates.py
+	$(BIN)/python benchmarks/leaks.py
 	$(BIN)/python benchmarks/llm.py
 
 .venv/complete: requirements/dev.txt pyproject.toml
