@@ -9,6 +9,7 @@ from pathlib import Path
 
 from builders.cli import run
 from builders.console import Reporter, plain_console
+from builders.llm.session import Planned
 from builders.mixture.diff import compare, show, write_rows
 from builders.mixture.make import make
 from builders.mixture.settings import MIXTURES, arguments
@@ -27,7 +28,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _mix(argv: Sequence[str]) -> None:
     settings, report = arguments(argv), Reporter()
-    told = make(settings, report)
+    try:
+        told = make(settings, report)
+    except Planned:
+        report.note("a dry run: nothing was built, and no mixture made")
+        return
     folder = settings.mixtures / told.mixture
     summary(report, told, folder)
     if settings.format == "shopbench":

@@ -44,12 +44,14 @@ class Choice:
     """Rows by their position in all pools, one after the other in the recipe's order.
 
     train, validation: the rows taken, by set, in draw order. left_out: by set, why rows were passed
-    over before the last that was taken. short: by set, how many training rows are missing.
+    over before the last that was taken; leaks: those of these that are questions of a benchmark.
+    short: by set, how many training rows are missing.
     """
 
     train: Mapping[str, Rows]
     validation: Mapping[str, Rows]
     left_out: Mapping[str, Mapping[str, int]]
+    leaks: Rows
     short: Mapping[str, int]
     repeats: Sequence[Repeat]
 
@@ -80,6 +82,7 @@ class Candidates:
         validation = {name: seen.take(rows) for name, rows in held_out.items()}
         train: dict[str, Rows] = {}
         left_out: dict[str, Counter[str]] = {}
+        leaks = [np.empty(0, np.int64)]
         short: dict[str, int] = {}
         for name, size in self.recipe.sets.items():
             first, count = self._rows(name)
@@ -88,22 +91,26 @@ class Candidates:
             short[name] = size.rows - len(train[name])
             end = first + count if short[name] else train[name][-1] + 1
             left_out[name] = self._passed(name, end, validation[name], shared)
+            passed = self._allowed_rows(name)
+            leaks.append(passed[(passed < end) & self.leaks[passed]])
             for repeat in seen.dropped[before:]:
                 left_out[name][f"{repeat.kind} duplicate"] += 1
         missing = {name: rows for name, rows in short.items() if rows}
-        return Choice(train, validation, left_out, missing, seen.repeats)
+        return Choice(train, validation, left_out, np.concatenate(leaks), missing, seen.repeats)
 
-    def compared(self) -> Rows:
-        """The rows among which duplicates are to be looked for: those that will be taken, then, if
-        duplicates are dropped, those that may take their places, the nearest first."""
+    def compared(self) -> tuple[Rows, int]:
+        """The rows among which duplicates are to be looked for: those that will be taken, and how
+        many these are; then, if duplicates are dropped, those that may take their places, the
+        nearest first."""
         held_out, _, free = self._sorted_out()
         taken = [rows[: self.recipe.sets[name].rows] for name, rows in free.items()]
         parts = [np.empty(0, np.int64), *held_out.values(), *taken]
+        sure = sum(map(len, parts))
         if self.recipe.duplicates == "drop":
             spare = [rows[self.recipe.sets[name].rows :] for name, rows in free.items()]
             rank = np.concatenate([np.arange(len(rows)) for rows in spare])
             parts.append(np.concatenate(spare)[np.argsort(rank, kind="stable")])
-        return np.concatenate(parts)
+        return np.concatenate(parts), sure
 
     def _sorted_out(self) -> tuple[dict[str, Rows], Mask, dict[str, Rows]]:
         """The rows held out for validation by set, which rows share a key with these, and by set

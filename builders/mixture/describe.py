@@ -32,9 +32,12 @@ from builders.mixture.pools import Pool
 from builders.mixture.recipe import Recipe
 from builders.mixture.wordings import wordings
 
-_MODULES = "benchmark choice duplicates folds leaks minhash mix shards tokens".split()
+_MODULES = "benchmark choice duplicates folds leaks minhash mix pools recipe shards tokens".split()
+#: What these take from others.
+_SHARED = ("draw.py", "manifest.py", "text.py", "esci/knowledge.py")
 #: Of a pool's manifest, what decides its samples' bytes and stands nowhere else.
 _MADE_BY = ("seed", "limit", "code", "packages", "second_opinion")
+_COUNTED = "task_type language split generator template truth license".split()
 _REPEATS = {
     "id": pl.String(),
     "set": pl.String(),
@@ -55,7 +58,7 @@ def described(
     files: Sequence[File],
 ) -> Manifest:
     """The manifest. taken: the samples of each split, in the order of the shards."""
-    both = pl.concat([samples.drop("messages") for samples in taken.values()])
+    both = pl.concat([samples.select("set", *_COUNTED) for samples in taken.values()])
     parts = {str(key[0]): part for key, part in both.partition_by("set", as_dict=True).items()}
     empty = both.clear()
     sets = [
@@ -103,7 +106,8 @@ def code_hash() -> str:
     """Hash of the modules that decide which rows a mixture has and their bytes, and of all
     wordings, as the gate goes by these."""
     here = Path(__file__).parent
-    files = [*(here / f"{name}.py" for name in _MODULES), here.parent / "draw.py"]
+    files = [here / f"{name}.py" for name in _MODULES]
+    files += [here.parent / name for name in _SHARED]
     digest = xxhash.xxh3_128()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -162,8 +166,17 @@ def _part(recipe: Recipe, drawn: Drawn, pool: Pool, samples: pl.DataFrame) -> Se
         answers=_counts(samples["truth"]) if choices else {},
         shortcuts=told["shortcuts"],
         guessable=told["guessable"],
-        made_by={**{key: told[key] for key in _MADE_BY}, "samples": told["file_hash"]},
+        made_by={**_made_by(told), "samples": told["file_hash"]},
     )
+
+
+def _made_by(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What decided the samples of a pool, however many it has: of a second opinion all but its
+    answers, which are one for each sample."""
+    made_by = {key: told[key] for key in _MADE_BY}
+    if opinion := made_by["second_opinion"]:
+        made_by["second_opinion"] = {k: v for k, v in opinion.items() if k != "answers"}
+    return made_by
 
 
 def _counts(column: pl.Series) -> dict[str, int]:

@@ -96,9 +96,13 @@ class _Questions:
     parts: Rows
 
 
-def repeats(samples: pl.DataFrame) -> Repeats:
+def repeats(samples: pl.DataFrame, sure: int | None = None) -> Repeats:
     """The duplicates among samples (columns `task_type` and `fields`), whose order is that in
-    which they may be taken."""
+    which they may be taken.
+
+    sure: how many of them, the first, are sure to be looked at. What follows may be more or less
+    and must have no say, so these alone decide which options are labels.
+    """
     types = samples["task_type"].rank("dense").fill_null(0).to_numpy().astype(np.uint64)
     read = [_read(samples["fields"].slice(at, _CHUNK)) for at in range(0, len(samples), _CHUNK)]
     questions = _joined(read or [_read(samples["fields"])])
@@ -106,7 +110,7 @@ def repeats(samples: pl.DataFrame) -> Repeats:
     wordless = np.ones(len(samples), np.bool_)
     wordless[questions.rows] = False
     first = _first(types, questions, wordless)
-    return Repeats(first, _near(types, questions, first))
+    return Repeats(first, _near(types, questions, first, len(samples) if sure is None else sure))
 
 
 def _first(types: Hashes, questions: _Questions, wordless: NDArray[np.bool_]) -> Rows:
@@ -117,8 +121,8 @@ def _first(types: Hashes, questions: _Questions, wordless: NDArray[np.bool_]) ->
     return np.where(wordless, np.arange(len(first)), first)
 
 
-def _near(types: Hashes, questions: _Questions, first: Rows) -> pl.DataFrame:
-    labels = _labels(questions)
+def _near(types: Hashes, questions: _Questions, first: Rows, sure: int) -> pl.DataFrame:
+    labels = _labels(questions, sure)
     is_first = first == np.arange(len(first))
     kept = is_first[questions.rows] & ~(labels[questions.rows] & (questions.parts == _OPTIONS))
     cells = questions.cells.take(np.flatnonzero(kept))
@@ -155,12 +159,13 @@ def _compared(
     return near, least
 
 
-def _labels(questions: _Questions) -> NDArray[np.bool_]:
-    """Which samples have labels for options, or none."""
+def _labels(questions: _Questions, sure: int) -> NDArray[np.bool_]:
+    """Which samples have labels for options, or none; the first so many decide it."""
     told = np.zeros(len(questions.options), np.bool_)
     told[questions.rows[questions.parts == _OPTIONS]] = True
-    counts = pl.DataFrame({"asked": questions.asked, "options": questions.options}).select(
-        pl.col("asked").n_unique().over("options")
+    rows = pl.DataFrame({"asked": questions.asked, "options": questions.options})
+    counts = rows.select(
+        pl.col("asked").filter(pl.int_range(pl.len()) < sure).n_unique().over("options")
     )
     return np.asarray(~told | (counts.to_series() >= LABELS).to_numpy())
 

@@ -11,10 +11,11 @@ from builders.cli import llm_of
 from builders.console import Reporter
 from builders.errors import ShopmixError
 from builders.llm.opened import NO_LLM, Llm
+from builders.llm.session import Planned
 from builders.manifest import replacing
 from builders.mixture import describe, manifest, mix, pools, shards
 from builders.mixture.benchmark import Benchmark, read_benchmark
-from builders.mixture.chat import identity
+from builders.mixture.chat import Chat, identity
 from builders.mixture.leaks import gate
 from builders.mixture.lengths import measure
 from builders.mixture.manifest import TRAIN, Manifest
@@ -27,11 +28,18 @@ from builders.mixture.wordings import wordings
 def make(settings: MixtureSettings, report: Reporter) -> Manifest:
     """Make the mixture that settings ask for, unless it stands there already.
 
-    Raises `ShopmixError` for whatever is wrong; then what stood there before is as it was.
+    Raises `ShopmixError` for whatever is wrong; then what stood there before is as it was. Raises
+    `Planned` at the end of a dry run.
     """
     recipe = load(find(settings.recipe))
     benchmarks = [read_benchmark(file) for file in (*recipe.benchmarks, *settings.benchmark)]
     folder = settings.mixtures / recipe.name
+    if settings.tokenizer:
+        Chat(settings.tokenizer, recipe.base_model)  # now, not after minutes of work
+    if settings.out.exists() and not settings.out.is_dir():
+        raise ShopmixError(f"--samples {settings.out} is no folder")
+    if folder.resolve() == settings.out.resolve():
+        raise ShopmixError(f"--out {settings.mixtures}: the mixture would go where the samples are")
 
     def opening() -> tuple[dict[str, Pool], dict[str, str]]:
         return _opened(recipe, settings, report)
@@ -44,11 +52,16 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
     with _llm(settings, report) as llm:
 
         def grow(sizes: Mapping[str, int]) -> dict[str, str]:
-            return pools.build(sizes, recipe, settings.build, settings, report, llm)
+            problems = pools.build(sizes, recipe, settings.build, settings, report, llm)
+            if settings.dry_run and not problems:
+                raise Planned
+            return problems
 
         drawn = mix.draw(
             recipe, gate(benchmarks, wordings()), opening, grow if settings.build else None, report
         )
+    if settings.dry_run:
+        raise Planned
     return _written(folder, recipe, benchmarks, drawn, settings, report)
 
 
@@ -111,7 +124,9 @@ def _unchanged(
         and {part.set: part.made_by["samples"] for part in old.sets}
         == {name: pool.told["file_hash"] for name, pool in found.items()}
     )
-    return old if same and not any(manifest.damaged(folder, old)) else None
+    whole = not any(manifest.damaged(folder, old)) and not any(shards.stale(folder, old.files))
+    listed = all((folder / name).is_file() for name in manifest.LISTS)
+    return old if same and whole and listed else None
 
 
 def _written(
@@ -127,6 +142,10 @@ def _written(
         taken = shards.gather(drawn, recipe.seed)
     if taken[TRAIN].is_empty():
         raise ShopmixError(f"recipe {recipe.name}: no set has a single sample to train on")
+    with report.stage("lengths"), report.watching("lengths", len(taken[TRAIN])) as progress:
+        lengths = measure(
+            taken[TRAIN], recipe.base_model, settings.tokenizer, lambda done: progress(done, 0)
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -136,18 +155,15 @@ def _written(
         for split, samples in taken.items():
             with report.watching(split, len(samples)) as progress:
                 files += list(shards.write(folder, split, samples, progress))
-    with report.stage("lengths"), report.watching("lengths", len(taken[TRAIN])) as progress:
-        lengths = measure(
-            taken[TRAIN], recipe.base_model, settings.tokenizer, lambda done: progress(done, 0)
-        )
     with report.stage("describe"):
         told = describe.described(recipe, benchmarks, drawn, taken, lengths, files)
-        with replacing(folder / manifest.DUPLICATES) as half:
+        with replacing(folder / f".{manifest.DUPLICATES}") as half:
             describe.repeats_table(drawn).write_parquet(half)
-        with replacing(folder / manifest.LEAKS) as half:
+        with replacing(folder / f".{manifest.LEAKS}") as half:
             drawn.leaks.drop("row").write_parquet(half)
+        shards.show(folder, files)
         with replacing(folder / manifest.NAME) as half:
             half.write_text(told.text(), "utf-8")
-        for file in shards.stale(folder, told.files):
+        for file in [*shards.stale(folder, files), *folder.glob("*.shopbench.jsonl")]:
             file.unlink()
     return told

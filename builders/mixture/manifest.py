@@ -18,7 +18,7 @@ from builders.manifest import hash_file
 
 NAME = "manifest.json"
 #: Beside the shards: what was found of duplicates and leaks, a row each.
-DUPLICATES, LEAKS = "duplicates.parquet", "leaks.parquet"
+DUPLICATES, LEAKS = LISTS = "duplicates.parquet", "leaks.parquet"
 TRAIN, VALIDATION = "train", "validation"
 SPLITS = (TRAIN, VALIDATION)
 #: What `generators` counts where no LLM had a part.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from builders.errors import ShopmixError
 from builders.mixture.choice import Candidates, Choice
 from builders.mixture.duplicates import repeats
 from builders.mixture.leaks import Gate
-from builders.mixture.pools import SPARE, Pool, build_command
+from builders.mixture.pools import Pool, build_command, first_size
 from builders.mixture.recipe import Recipe
 
 #: Makes pools of these sizes, and says of some why not.
@@ -30,7 +31,8 @@ _LEAP = 4
 class Drawn:
     """What a draw came to.
 
-    start: the position of each pool's first row among all. leaks: the hits of the gate.
+    start: the position of each pool's first row among all. leaks: the hits of the gate,
+    among the rows that were passed over.
     """
 
     pools: Mapping[str, Pool]
@@ -49,15 +51,21 @@ def draw(recipe: Recipe, gate: Gate, opening: Open, grow: Grow | None, report: R
     whole = False
     while True:
         pools, lacking = opening()
+        _check_splits(recipe, pools)
         drawn = _drawn(recipe, pools, gate if whole else None, report)
         short = drawn.choice.short
         wanted = _wanted(recipe, pools, lacking.keys(), short)
         if grow and (more := {n: size for n, size in wanted.items() if n not in refused}):
             refused |= grow(more)
             continue
-        missing = [n for n, size in recipe.sets.items() if not size.at_most and n in short]
+        missing = [
+            name
+            for name, size in recipe.sets.items()
+            if name in short and not (size.at_most and name in pools and pools[name].exhausted)
+        ]
         if missing or lacking:
-            raise ShopmixError(_told(recipe, drawn, {**lacking, **refused}, missing, wanted))
+            problems = {**lacking, **{n: why for n, why in refused.items() if n in wanted}}
+            raise ShopmixError(_told(recipe, drawn, problems, missing, grow is not None))
         if whole:
             return drawn
         whole = True
@@ -84,24 +92,42 @@ def _drawn(recipe: Recipe, pools: Mapping[str, Pool], gate: Gate | None, report:
             found = pl.concat(hits)
             candidates.leaks[found["row"].to_numpy()] = True
         with report.stage("duplicates"):
-            rows = candidates.compared()
+            rows, sure = candidates.compared()
             report.note(f"duplicates among {len(rows):,} rows")
             asked = pl.concat([pool.read(["task_type", "fields"]) for pool in pools.values()])
-            candidates.repeats = repeats(asked[rows]).at(rows, len(asked))
+            candidates.repeats = repeats(asked[rows], sure).at(rows, len(asked))
     with report.stage("draw"):
-        return Drawn(pools, start, candidates.choose(), found)
+        choice = candidates.choose()
+        if gate:
+            found = found.filter(pl.col("row").is_in(pl.Series(choice.leaks, dtype=pl.UInt32)))
+        return Drawn(pools, start, choice, found)
+
+
+def _check_splits(recipe: Recipe, pools: Mapping[str, Pool]) -> None:
+    """Refuse splits of which full pools of a source have no row: larger ones would have none."""
+    there: defaultdict[str, set[str]] = defaultdict(set)
+    for name, pool in pools.items():
+        if pool.exhausted or pool.rows >= recipe.sets[name].rows:
+            there[name.partition(".")[0]] |= pool.told["splits"].keys()
+    for source, found in there.items():
+        if found and not found & {*recipe.splits[source]}:
+            raise ShopmixError(
+                f"recipe {recipe.name}, splits: no sample of {source} is of the split "
+                f"{' or '.join(recipe.splits[source])}; there are {', '.join(sorted(found))}"
+            )
 
 
 def _wanted(
     recipe: Recipe, pools: Mapping[str, Pool], lacking: Iterable[str], short: Mapping[str, int]
 ) -> dict[str, int]:
     """Sizes of pools that would suffice, as far as can be told from what these came to."""
-    wanted = {name: math.ceil(SPARE * recipe.sets[name].rows) for name in lacking}
+    wanted = {name: first_size(name, recipe.sets[name].rows) for name in lacking}
     for name, missing in short.items():
         if name in pools and not pools[name].exhausted:
             rows, size = pools[name].rows, recipe.sets[name].rows
-            share = max((size - missing) / max(rows, 1), 1 / _LEAP)
-            wanted[name] = max(math.ceil(size / share * 1.05), rows + 64)
+            taken = size - missing
+            enough = math.ceil(1.05 * size * rows / taken) if taken else _LEAP * rows
+            wanted[name] = max(min(enough, _LEAP * rows), rows + 64)
     return wanted
 
 
@@ -110,7 +136,7 @@ def _told(
     drawn: Drawn,
     problems: Mapping[str, str],
     missing: Sequence[str],
-    wanted: Mapping[str, int],
+    built: bool,
 ) -> str:
     """Every set that is short, why, and what to do."""
     lines = [f"recipe {recipe.name} cannot be filled:"]
@@ -128,18 +154,12 @@ def _told(
         if name in problems:
             why.insert(0, problems[name])
         lines.append(f"  {name}: {'; '.join(why)}")
-    lines += _advice(recipe, drawn, wanted)
+    ended = [name for name in missing if (pool := drawn.pools.get(name)) and pool.exhausted]
+    small = [name for name in (*problems, *missing) if name not in ended]
+    if small and not built:
+        rows = recipe.sets[small[0]].rows
+        command = build_command(small[0], first_size(small[0], rows), recipe.seed)
+        lines.append(f"build what is missing with --source hub (or a folder), or as: {command}")
+    if ended:
+        lines.append("where a source has no more, say `at most N` in the recipe")
     return "\n".join(lines)
-
-
-def _advice(recipe: Recipe, drawn: Drawn, wanted: Mapping[str, int]) -> list[str]:
-    """How to get larger pools; and where there are none, what the recipe could say instead."""
-    ended = [n for n in drawn.choice.short if n in drawn.pools and drawn.pools[n].exhausted]
-    advice = []
-    if wanted:
-        name, size = next(iter(wanted.items()))
-        command = build_command(name, size, recipe.seed)
-        advice.append(f"build what is missing with --source hub (or a folder), or as: {command}")
-    if [name for name in ended if not recipe.sets[name].at_most]:
-        advice.append("where a source has no more, say `at most N` in the recipe")
-    return advice

@@ -6,6 +6,7 @@ matters to the mixture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,8 +27,14 @@ from builders.registry import builders
 from builders.render import Wording
 from builders.sample import SCHEMA
 
-#: A pool is built so much larger than a set's size at first, as some rows will be left out.
-SPARE = 1.1
+#: A pool is built so much larger than a set's size at first, as some rows will be left out; and so
+#: much if an LLM is to be asked about its rows.
+_SPARE, _SPARE_ASKED = 1.1, 1.03
+#: What is read of a pool's manifest.
+_NEEDED = frozenset(
+    "set source source_revision seed limit asked templates second_opinion code packages made "
+    "rejects source_rejects shortcuts guessable splits file_hash".split()
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +79,24 @@ def pooled(folder: Path, builder: Builder, made: Set, seed: int) -> Pool | str:
         if file.exists():
             return f"{file} is damaged, or its manifest is"
         return f"no samples in {folder}"
+    return _unfit(told, file, seed) or Pool(builder, made, file, told)
+
+
+def _unfit(told: Mapping[str, Any], file: Path, seed: int) -> str | None:
+    """Why a finished set is no pool, in words. Raises `ShopmixError` for one of another seed, which
+    must not be built anew in its place."""
+    if not told.keys() >= _NEEDED:
+        return f"{file} was built by another version"
+    if told["limit"] is not None:
+        return f"made of a few rows of its source alone (--limit {told['limit']})"
     if told["seed"] != seed:
-        return f"drawn by seed {told['seed']}, the recipe has {seed}"
+        raise ShopmixError(
+            f"{file} was drawn by seed {told['seed']}, the recipe has {seed}: give another folder "
+            f"with --samples"
+        )
     if pl.read_parquet_schema(file).keys() != SCHEMA.keys():
         return f"{file} has other columns than a sample"
-    return Pool(builder, made, file, told)
+    return None
 
 
 def outdated(pool: Pool) -> str | None:
@@ -111,6 +131,12 @@ def open_pools(recipe: Recipe, folder: Path) -> tuple[dict[str, Pool], dict[str,
     return pools, lacking
 
 
+def first_size(name: str, rows: int) -> int:
+    """The size of a pool for so many rows, before it is known how many will be left out."""
+    ((_, made),) = known_sets([name]).values()
+    return math.ceil((_SPARE_ASKED if made.labels or made.composer else _SPARE) * rows)
+
+
 def build(
     sizes: Mapping[str, int],
     recipe: Recipe,
@@ -122,7 +148,8 @@ def build(
     """Build sets at these sizes into `settings.out`, each source in turn, read once.
 
     sources: where a source's rows are, by its name; under "" where those of the others are, which
-    are below a folder in the folder of their name. Returns, by set, why some could not be built.
+    are below a folder in the folder of their name. A pool never becomes smaller. Returns, by set,
+    why some could not be built.
     """
     problems: dict[str, str] = {}
     possible: dict[Builder, dict[str, int]] = {}
@@ -133,7 +160,8 @@ def build(
         elif made.labels and llm.writer is None:
             problems[name] = "it is made with an LLM: name one with --llm, or a --ledger"
         else:
-            possible.setdefault(builder, {})[name] = sizes[name]
+            before = manifest.read(settings.out, name) or {}
+            possible.setdefault(builder, {})[name] = max(sizes[name], before.get("asked", 0))
     for builder, own in possible.items():
         where = sources.get(builder.source.name) or where_of(builder, sources[""])
         told = {"source": where, "sets": tuple(own), "seed": recipe.seed}
@@ -142,12 +170,15 @@ def build(
         except CapReached:
             raise
         except ShopmixError as error:
-            problems |= dict.fromkeys(own, str(error))
+            there = {name: manifest.read(settings.out, name) for name in own}
+            failed = [n for n, told in there.items() if not told or told["asked"] < own[n]]
+            problems |= dict.fromkeys(failed, str(error))
     return problems
 
 
 def build_command(name: str, size: int, seed: int) -> str:
-    """What builds a pool of a set from the Hub."""
+    """What builds a pool of a set."""
     builder, _ = known_sets([name])[name]
-    seeded = f" --seed {seed}" if seed else ""
-    return f"{command_of(builder)} --source hub --sets {name} --size {size}{seeded}"
+    whole = builder.source.repo and "{part}" not in "".join(builder.source.repo_files)
+    where, seeded = "hub" if whole else "DIR", f" --seed {seed}" if seed else ""
+    return f"{command_of(builder)} --source {where} --sets {name} --size {size}{seeded}"

@@ -19,6 +19,7 @@ from builders.errors import ShopmixError
 from builders.registry import builders
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _AT_MOST = re.compile(r"at most (\d+)")
 
 
@@ -56,7 +57,7 @@ class Recipe(BaseModel):
     base_model: str
     duplicates: Literal["report", "drop"]
     folds: int = Field(ge=2, le=1_000_000)
-    splits: dict[str, tuple[str, ...]]
+    splits: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
     benchmarks: tuple[Path, ...]
     sets: dict[str, Annotated[Size, BeforeValidator(_size)]] = Field(min_length=1)
 
@@ -89,6 +90,11 @@ def find(name: str) -> Path:
 
 def load(path: Path) -> Recipe:
     """Read a recipe. Raises `ShopmixError` naming the file and the key that is wrong."""
+    if not _NAME.fullmatch(path.stem):
+        raise ShopmixError(
+            f"{path}: a recipe's name becomes a folder's and a config's: letters, digits, _, - and "
+            f". alone, beginning with a letter or digit"
+        )
     content = _resolved(path, ())
     known = {name: made for builder in builders() for name, made in _sets(builder.sets).items()}
     for name in content["sets"]:
@@ -142,7 +148,8 @@ def _resolved(path: Path, through: tuple[Path, ...]) -> dict[str, Any]:
     if "benchmarks" in content:  # they lie beside the recipe that names them
         content["benchmarks"] = [path.parent / one for one in files]
     base: dict[str, Any] = {}
-    if included := content.pop("include", None):
+    if "include" in content:
+        included = content.pop("include")
         beside = path.parent / f"{included}.yaml"
         file = beside if beside.is_file() else find(str(included))
         base = _resolved(file, (*through, path))
@@ -172,6 +179,8 @@ class _Strict(yaml.SafeLoader):
 def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(problem="a key is a word", problem_mark=key.start_mark)
         if key.value in seen:
             raise yaml.MarkedYAMLError(
                 problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark

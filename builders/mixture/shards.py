@@ -7,14 +7,14 @@ A name with the hash of its content never stands for other bytes: caches that go
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from builders.draw import hashed
 from builders.manifest import ROW_GROUP, hash_file, replacing
-from builders.mixture.manifest import SPLITS, TRAIN, VALIDATION, File
+from builders.mixture.manifest import LISTS, NAME, SPLITS, TRAIN, VALIDATION, File
 from builders.mixture.mix import Drawn
 from builders.sample import SCHEMA
 
@@ -37,29 +37,39 @@ def gather(drawn: Drawn, seed: int) -> dict[str, pl.DataFrame]:
 def write(
     folder: Path, split: str, samples: pl.DataFrame, progress: Callable[[int, int], None]
 ) -> Iterator[File]:
-    """Write the shards of a split; yields what the manifest says of each.
+    """Write the shards of a split, hidden until `show`; yields what the manifest says of each.
 
     progress: called with (rows written, 0). Raises `ShopmixError` where the disk refuses.
     """
     count = -(-len(samples) // SHARD)
     for number in range(count):
         rows = samples.slice(number * SHARD, SHARD)
-        unnamed = folder / f"{split}-{number:05d}"
-        with replacing(unnamed) as half:
+        with replacing(folder / f".{split}-{number:05d}") as half:
             rows.rechunk().write_parquet(half, compression="zstd", row_group_size=ROW_GROUP)
             digest = hash_file(half)
             told = {"rows": len(rows), "bytes": half.stat().st_size, "sha256": _sha256(half)}
             path = f"{split}-{number:05d}-of-{count:05d}-{digest[:16]}.parquet"
-        unnamed.replace(folder / path)
         progress(number * SHARD + len(rows), 0)
         yield File.model_validate({"path": path, "split": split, "hash": digest, **told})
 
 
-def stale(folder: Path, files: tuple[File, ...]) -> Iterator[Path]:
-    """Shards and exports in a folder that are of an earlier mixture, or of a killed run."""
+def show(folder: Path, files: Sequence[File]) -> None:
+    """Give shards and lists their names. Until then they are hidden, so that `datasets` does not
+    read them with those of the mixture that stands there."""
+    for file in files:
+        hidden, _, _ = file.path.partition("-of-")
+        (folder / f".{hidden}").replace(folder / file.path)
+    for name in LISTS:
+        (folder / f".{name}").replace(folder / name)
+
+
+def stale(folder: Path, files: Sequence[File]) -> Iterator[Path]:
+    """Shards in a folder that are of an earlier mixture, and what a killed run has left."""
     known = {file.path for file in files}
     for split in SPLITS:
-        yield from (file for file in folder.glob(f"{split}[-.]*") if file.name not in known)
+        yield from (file for file in folder.glob(f"{split}-*") if file.name not in known)
+    for name in (*SPLITS, *LISTS, NAME):
+        yield from folder.glob(f".{name}*")
 
 
 def _sha256(path: Path) -> str:
