@@ -209,9 +209,11 @@ def options_key(options: pl.Series) -> Hashes:
 
 def _sums(values: Hashes, lengths: NDArray[Any]) -> Hashes:
     """Sums modulo 2**64 of runs of values."""
-    running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values, dtype=np.uint64)])
-    ends = np.cumsum(lengths, dtype=np.int64)
-    found: Hashes = running[ends] - running[ends - lengths.astype(np.int64)]
+    found = np.zeros(len(lengths), np.uint64)
+    filled = np.flatnonzero(lengths)
+    begins = np.cumsum(lengths, dtype=np.int64) - lengths
+    if len(filled):
+        found[filled] = np.add.reduceat(values, begins[filled])
     return found
 
 

@@ -75,7 +75,7 @@ def candidates(words: Groups, kinds: Hashes) -> tuple[Rows, Rows]:
     words: those of n sets, which may repeat. kinds: shape (n,).
     """
     told = np.flatnonzero(np.diff(words.starts))
-    signatures = _signatures(words.take(told))
+    signatures = _signatures(words, told)
     pairs, waiting = np.empty(0, np.int64), [np.empty(0, np.int64)]
     weights = mixed(np.arange(ROWS, dtype=np.uint64)) | np.uint64(1)
     for band in range(BANDS):
@@ -96,18 +96,16 @@ def _single(ordered: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(ordered[np.diff(ordered, prepend=~ordered[:1]) != 0])
 
 
-def _signatures(words: Groups) -> NDArray[np.uint32]:
-    """Shape (n, HASHES), column by column."""
-    found = [np.empty((0, HASHES), np.uint32)]
-    starts = words.starts.astype(np.uint64)
-    for at in range(0, len(starts) - 1, _LISTED):
-        some = starts[at : at + _LISTED + 1]
-        hashes = words.hashes[int(some[0]) : int(some[-1])]
+def _signatures(words: Groups, rows: Rows) -> NDArray[np.uint32]:
+    """Of some groups: shape (len(rows), HASHES), column by column."""
+    found = np.empty((len(rows), HASHES), np.uint32, order="F")
+    for at in range(0, len(rows), _LISTED):
+        some = words.take(rows[at : at + _LISTED])
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-            hashes, some - some[0], HASHES, _SEED
+            some.hashes, some.starts.astype(np.uint64), HASHES, _SEED
         )
-        found.append(np.array(matrix.to_rows(), np.uint32))
-    return np.asfortranarray(np.concatenate(found))
+        found[at : at + _LISTED] = matrix.to_rows()
+    return found
 
 
 def _likely(signatures: NDArray[np.uint8], pairs: Rows) -> NDArray[np.bool_]:

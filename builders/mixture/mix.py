@@ -17,12 +17,15 @@ from builders.mixture.duplicates import repeats
 from builders.mixture.leaks import Gate
 from builders.mixture.pools import Pool, build_command, first_size
 from builders.mixture.recipe import Recipe
+from builders.sample import SCHEMA
 
 #: Makes pools of these sizes, and says of some why not.
 Grow = Callable[[Mapping[str, int]], Mapping[str, str]]
 #: Opens the pools that there are, and says of the others why not.
 Open = Callable[[], tuple[dict[str, Pool], dict[str, str]]]
 _ROWS = {"set": pl.String(), "split": pl.String(), "keys": pl.List(pl.String)}
+#: What the gate looks at.
+_ASKED = {name: SCHEMA[name] for name in ("id", "set", "messages", "fields")}
 #: A pool is not made more than so many times as large at once.
 _LEAP = 4
 
@@ -83,14 +86,8 @@ def _drawn(recipe: Recipe, pools: Mapping[str, Pool], gate: Gate | None, report:
         candidates = Candidates(recipe, pl.concat([pl.DataFrame(schema=_ROWS), *parts]))
     found = pl.DataFrame()
     if gate:
-        with report.stage("leaks"), report.watching("leaks", ends[-1]) as progress:
-            hits = []
-            for name, pool in pools.items():
-                samples = pool.read(["id", "set", "messages", "fields"])
-                hits.append(gate.hits(samples).with_columns(pl.col("row") + start[name]))
-                progress(start[name] + pool.rows, sum(map(len, hits)))
-            found = pl.concat(hits)
-            candidates.leaks[found["row"].to_numpy()] = True
+        with report.stage("leaks"):
+            found = _leaks(gate, candidates, pools, start, report)
         with report.stage("duplicates"):
             rows, sure = candidates.compared()
             report.note(f"duplicates among {len(rows):,} rows")
@@ -101,6 +98,38 @@ def _drawn(recipe: Recipe, pools: Mapping[str, Pool], gate: Gate | None, report:
         if gate:
             found = found.filter(pl.col("row").is_in(pl.Series(choice.leaks, dtype=pl.UInt32)))
         return Drawn(pools, start, choice, found)
+
+
+def _leaks(
+    gate: Gate,
+    candidates: Candidates,
+    pools: Mapping[str, Pool],
+    start: Mapping[str, int],
+    report: Reporter,
+) -> pl.DataFrame:
+    """The hits of the gate among the rows that may be taken, `row` their place among all.
+
+    A row that is refused gives its place to another, which is looked at in turn.
+    """
+    hits: list[pl.DataFrame] = [gate.hits(pl.DataFrame(schema=_ASKED))]
+    seen = np.zeros_like(candidates.leaks)
+    while True:
+        rows, _ = candidates.compared()
+        fresh = np.sort(rows[~seen[rows]])
+        if not len(fresh):
+            return pl.concat(hits)
+        seen[fresh] = True
+        with report.watching("leaks", len(fresh)) as progress:
+            for name, pool in pools.items():
+                first = start[name]
+                begin, end = np.searchsorted(fresh, [first, first + pool.rows])
+                if own := fresh[begin:end].tolist():
+                    samples = pool.read(list(_ASKED))[[row - first for row in own]]
+                    found = gate.hits(samples)
+                    places = pl.Series(own, dtype=pl.UInt32).gather(found["row"])
+                    hits.append(found.with_columns(places.alias("row")))
+                    candidates.leaks[places.to_numpy()] = True
+                progress(int(end), sum(map(len, hits)))
 
 
 def _check_splits(recipe: Recipe, pools: Mapping[str, Pool]) -> None:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from builders.draw import hashed
@@ -43,13 +44,15 @@ def write(
     """
     count = -(-len(samples) // SHARD)
     for number in range(count):
-        rows = samples.slice(number * SHARD, SHARD)
+        # a slice would keep its nested columns as windows into the whole, and so be written
+        end = min((number + 1) * SHARD, len(samples))
+        rows = samples[np.arange(number * SHARD, end)]
         with replacing(folder / f".{split}-{number:05d}") as half:
-            rows.rechunk().write_parquet(half, compression="zstd", row_group_size=ROW_GROUP)
+            rows.write_parquet(half, compression="zstd", row_group_size=ROW_GROUP)
             digest = hash_file(half)
             told = {"rows": len(rows), "bytes": half.stat().st_size, "sha256": _sha256(half)}
             path = f"{split}-{number:05d}-of-{count:05d}-{digest[:16]}.parquet"
-        progress(number * SHARD + len(rows), 0)
+        progress(end, 0)
         yield File.model_validate({"path": path, "split": split, "hash": digest, **told})
 
 

@@ -52,10 +52,17 @@ def tokens(texts: pl.Series) -> Tokens:
 def _tokens(
     texts: pl.Series,
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_]]:
-    plain = texts.fill_null("").rename("text").to_frame()
-    read = plain.select(pl.col("text").str.normalize("NFKC").str.to_lowercase()).select(
-        pl.col("text").str.extract_all(TOKEN).alias("tokens"),
-        pl.col("text").str.count_matches(rf"[{_SPACELESS}]").alias("characters"),
+    plain = texts.fill_null("").rename("text").rechunk()
+    foreign = (plain.str.len_bytes() != plain.str.len_chars()).arg_true()
+    if len(foreign):  # ASCII has no other forms
+        plain = plain.clone().scatter(foreign, plain.gather(foreign).str.normalize("NFKC"))
+    read = (
+        plain.to_frame()
+        .select(pl.col("text").str.to_lowercase())
+        .select(
+            pl.col("text").str.extract_all(TOKEN).alias("tokens"),
+            pl.col("text").str.count_matches(rf"[{_SPACELESS}]").alias("characters"),
+        )
     )
     counts = read["tokens"].list.len()
     # an empty list would become one null
