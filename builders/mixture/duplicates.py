@@ -17,6 +17,7 @@ are labels, such as yes and no. They say what is asked of the fields, so they ha
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from builders.esci.knowledge import RELATIONS
 from builders.mixture.minhash import (
+    THREADS,
     Groups,
     Hashes,
     Rows,
@@ -52,7 +54,7 @@ _IN_WORDS = {
     "The product is irrelevant to the query.": "I",
 }
 #: Samples that are read at once: bounds the memory of their texts.
-_CHUNK = 65_536
+_CHUNK = 32_768
 #: The number of the part that options are, after any field.
 _OPTIONS = 1 << 16
 _PAIRED = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -104,8 +106,10 @@ def repeats(samples: pl.DataFrame, sure: int | None = None) -> Repeats:
     and must have no say, so these alone decide which options are labels.
     """
     types = samples["task_type"].rank("dense").fill_null(0).to_numpy().astype(np.uint64)
-    read = [_read(samples["fields"].slice(at, _CHUNK)) for at in range(0, len(samples), _CHUNK)]
-    questions = _joined(read or [_read(samples["fields"])])
+    chunks = [samples["fields"].slice(at, _CHUNK) for at in range(0, len(samples) or 1, _CHUNK)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        read = list(pool.map(_read, chunks))
+    questions = _joined(read)
     del read
     wordless = np.ones(len(samples), np.bool_)
     wordless[questions.rows] = False

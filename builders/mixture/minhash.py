@@ -8,13 +8,17 @@ of similarity 0.8, one in 1,200 agrees in no band, by simulation; of those at 0.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from rensa import RMinHash
 
+#: As many as polars takes, so that one variable limits both.
+THREADS = pl.thread_pool_size()
 #: Hashes of a signature, and the bands of so many of them that two sets are looked up by.
 HASHES, BANDS, ROWS = 128, 64, 8
 #: Of more than so many sets with a band in common, each is compared with the first so many alone:
@@ -76,17 +80,22 @@ def candidates(words: Groups, kinds: Hashes) -> tuple[Rows, Rows]:
     """
     told = np.flatnonzero(np.diff(words.starts))
     signatures = _signatures(words, told)
-    pairs, waiting = np.empty(0, np.int64), [np.empty(0, np.int64)]
     weights = mixed(np.arange(ROWS, dtype=np.uint64)) | np.uint64(1)
-    for band in range(BANDS):
+
+    def sharing(band: int) -> Rows:
         columns = np.argsort(mixed(np.arange(HASHES, dtype=np.uint64) + np.uint64(HASHES * band)))
         key = kinds[told]
         for column, weight in zip(columns[:ROWS], weights, strict=True):
             key = key + signatures[:, column] * weight
-        waiting.append(_sharing(mixed(key)))
-        if band == BANDS - 1 or sum(map(len, waiting)) > _WAITING:
-            pairs = _single(np.sort(np.concatenate([pairs, *waiting])))
-            waiting = []
+        return _sharing(mixed(key))
+
+    pairs, waiting = np.empty(0, np.int64), [np.empty(0, np.int64)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for band in range(0, BANDS, THREADS):
+            waiting += pool.map(sharing, range(band, min(band + THREADS, BANDS)))
+            if band + THREADS >= BANDS or sum(map(len, waiting)) > _WAITING:
+                pairs = _single(np.sort(np.concatenate([pairs, *waiting])))
+                waiting = []
     pairs = pairs[_likely(signatures.astype(np.uint8, "C"), pairs)]
     return told[pairs >> 32], told[pairs & _LOW]
 

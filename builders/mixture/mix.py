@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import polars as pl
 
 from builders.console import Reporter
 from builders.errors import ShopmixError
-from builders.mixture.choice import Candidates, Choice
+from builders.mixture.choice import Candidates, Choice, Rows
 from builders.mixture.duplicates import repeats
 from builders.mixture.leaks import Gate
 from builders.mixture.pools import Pool, build_command, first_size
@@ -119,17 +120,25 @@ def _leaks(
         if not len(fresh):
             return pl.concat(hits)
         seen[fresh] = True
-        with report.watching("leaks", len(fresh)) as progress:
-            for name, pool in pools.items():
-                first = start[name]
-                begin, end = np.searchsorted(fresh, [first, first + pool.rows])
-                if own := fresh[begin:end].tolist():
-                    samples = pool.read(list(_ASKED))[[row - first for row in own]]
-                    found = gate.hits(samples)
-                    places = pl.Series(own, dtype=pl.UInt32).gather(found["row"])
-                    hits.append(found.with_columns(places.alias("row")))
-                    candidates.leaks[places.to_numpy()] = True
-                progress(int(end), sum(map(len, hits)))
+
+        def look(name: str, fresh: Rows = fresh) -> tuple[int, pl.DataFrame]:
+            first = start[name]
+            begin, end = np.searchsorted(fresh, [first, first + pools[name].rows])
+            own = fresh[begin:end]
+            found = gate.hits(pools[name].read(list(_ASKED))[own - first])
+            places = pl.Series(own, dtype=pl.UInt32).gather(found["row"])
+            return len(own), found.with_columns(places.alias("row"))
+
+        done = 0
+        with (
+            report.watching("leaks", len(fresh)) as progress,
+            ThreadPoolExecutor(pl.thread_pool_size()) as threads,
+        ):
+            for count, found in threads.map(look, pools):
+                hits.append(found)
+                candidates.leaks[found["row"].to_numpy()] = True
+                done += count
+                progress(done, sum(map(len, hits)))
 
 
 def _check_splits(recipe: Recipe, pools: Mapping[str, Pool]) -> None:
