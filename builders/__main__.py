@@ -10,8 +10,7 @@ from rich.table import Table
 
 from builders.cli import arguments, build_all, command_of, llm_of, run, where_of
 from builders.console import Reporter, plain_console, show_samples
-from builders.errors import ShopmixError
-from builders.llm.desk import CapReached
+from builders.errors import FatalError, ShopmixError
 from builders.registry import builders
 
 
@@ -36,7 +35,7 @@ def _build(argv: Sequence[str]) -> None:
             try:
                 one = settings.model_copy(update={"source": where})
                 manifests += build_all(builder, one, report, llm)
-            except CapReached:
+            except FatalError:
                 raise
             except ShopmixError as error:
                 problems.append(f"{builder.source.name}: {error}")

@@ -8,3 +8,7 @@ class ShopmixError(Exception):
 
     Commands print it without a traceback and end with exit code 2.
     """
+
+
+class FatalError(ShopmixError):
+    """Bad input that would meet every further step as well: a full disk, a cap that is reached."""

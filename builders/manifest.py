@@ -22,7 +22,7 @@ import xxhash
 
 from builders.build import Built
 from builders.builder import Builder, Set
-from builders.errors import ShopmixError
+from builders.errors import FatalError
 from builders.llm.opened import NO_LLM, Llm
 from builders.registry import SOURCES
 from builders.shortcuts import measure
@@ -169,7 +169,7 @@ def hash_file(path: Path) -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` to be filled, which gets the name in one step at the end.
 
-    Raises `ShopmixError` where it cannot be written.
+    Raises `FatalError` where it cannot be written.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -182,6 +182,7 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ShopmixError(f"cannot write {path}: {error.strerror or error}") from None
-    except pl.exceptions.ComputeError as error:  # polars' word for a full disk
-        raise ShopmixError(f"cannot write {path}: {error}") from None
+        raise FatalError(f"cannot write {path}: {error.strerror or error}") from None
+    except pl.exceptions.ComputeError as error:  # polars' word for what the disk says
+        said = str(error).rpartition("IO error: ")[2]
+        raise FatalError(f"cannot write {path}: {said}") from None

@@ -28,7 +28,8 @@ def _blocks(language: str) -> list[str]:
 
 
 def _commands(start: str) -> list[str]:
-    lines = [line.split(" #")[0].strip() for block in _blocks("") for line in block.splitlines()]
+    blocks = [block.replace("\\\n", " ") for block in _blocks("")]
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line.startswith(start)]
 
 

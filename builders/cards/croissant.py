@@ -32,8 +32,8 @@ _LISTS = tuple(name for name, kind in SCHEMA.items() if str(kind) == "List(Strin
 def croissant(manifests: Mapping[str, Manifest], repo: str, version: str) -> str:
     """croissant.json of a repo whose tag `v<version>` has these mixtures, as text.
 
-    It has no date, so that the same mixtures give the same bytes. Raises `ShopmixError` where
-    mlcroissant is not installed.
+    It has no `datePublished`, so that the same mixtures give the same bytes. Raises `ShopmixError`
+    where mlcroissant is not installed.
     """
     try:
         import mlcroissant as mlc  # noqa: PLC0415 - an extra, with pandas and rdflib behind it
@@ -50,13 +50,14 @@ def croissant(manifests: Mapping[str, Manifest], repo: str, version: str) -> str
         description="Training samples in the format of ShopBench, made of public data.",
         url=f"https://huggingface.co/datasets/{repo}",
         version=version,
+        cite_as=_citation(repo, version),
         license=[one.link or one.id for one in strictest_first(_licenses(mixtures))],
         in_language=sorted({code for one in mixtures for code in one.languages}),
         distribution=_distribution(context, repo, version, mixtures),
         record_sets=[_records(context, one) for one in mixtures],
         extra_properties={
             "identifier": [f"shopmix:{one.mixture}:{one.id}" for one in mixtures],
-            "isBasedOn": list(map(_lineage, used(parts))),
+            "isBasedOn": [_lineage(one) for one in used(parts) if one.rows],
         },
     )
     return json.dumps(metadata.to_json(), indent=2, ensure_ascii=False) + "\n"
@@ -154,11 +155,22 @@ def _records(context: mlc.Context, one: Manifest) -> mlc.RecordSet:
     )
 
 
+def _citation(repo: str, version: str) -> str:
+    """How to cite a version, as BibTeX; without a year, for the same bytes."""
+    name = repo.rpartition("/")[2]
+    return (
+        f"@misc{{{name}, title = {{{{{name}}}: training mixtures for shopping assistants}}, "
+        f"version = {{{version}}}, "
+        f"howpublished = {{\\url{{https://huggingface.co/datasets/{repo}}}}}}}"
+    )
+
+
 def _lineage(source: Used) -> dict[str, Any]:
     return {
         "@type": "sc:Dataset",
-        "name": source.name,
+        "name": f"{source.name}, demo rows of shopmix" if source.demo else source.name,
         "version": source.revision,
         "license": source.licence.link or source.licence.id,
-        **({"url": source.link} if source.link else {}),
+        **({"url": source.link} if source.link and not source.demo else {}),
+        **({"citation": str(source.citation)} if source.citation else {}),
     }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 from builders.cards.front_matter import joined, parsed, replaced, split
 from builders.cards.licences import strictest_first, terms
 from builders.cards.markdown import render
+from builders.cards.mixture import section
+from builders.cards.rebuild import asked
 from builders.cards.sources import used
 from builders.errors import ShopmixError
-from builders.mixture.manifest import NO_LLM, SPLITS, Manifest, SetPart
-from builders.shortcuts import GUESSERS, MARGIN
+from builders.mixture.manifest import NO_LLM, SPLITS, Manifest
 
 #: Our part of a card stands between these two lines; all else of it was written by hand.
 BEGIN, END = "<!-- shopmix: begin, written anew by each version -->", "<!-- shopmix: end -->"
@@ -163,67 +164,38 @@ def _with_block(
     # re.split gives what stands before the first marker, then a name and its section in turns
     pieces = _MIXTURE.split(block)
     sections = {
-        name: section.strip()
-        for name, section in zip(pieces[1::2], pieces[2::2], strict=True)
+        name: kept.strip()
+        for name, kept in zip(pieces[1::2], pieces[2::2], strict=True)
         if name in others
     }
-    sections |= {name: _section(one, repo, version) for name, one in manifests.items()}
-    mixtures = [manifests[name] for name in sorted(manifests)]
-    told = [render("dataset.md.j2", mixtures=mixtures, version=version)]
+    sections |= {name: section(one, repo, version) for name, one in manifests.items()}
+    told = [_about([manifests[name] for name in sorted(manifests)], version)]
     told += [f"<!-- shopmix mixture {name} -->\n{sections[name]}" for name in sorted(sections)]
     lead = f"{before.rstrip()}\n\n" if before.strip() else "\n"
     return "".join([lead, BEGIN, "\n", "\n\n".join(told), "\n\n", END, after or "\n"])
 
 
-def _section(one: Manifest, repo: str, version: str) -> str:
-    return render(
-        "mixture.md.j2",
-        one=one,
-        repo=repo,
-        version=version,
-        generators={name: n for name, n in one.generators.items() if name != NO_LLM},
-        sources=used(one.sets),
-        terms=terms(one.licenses),
-        guessers=_guessers(one.sets),
-        guessed=[part for part in one.sets if part.shortcuts],
-        suspicious=[part for part in one.sets if _suspicious(part)],
-        margin=MARGIN,
-        source_rejects=_source_rejects(one.sets),
-        tests=[part for part in one.sets if part.splits.get("test")],
-        short=[part for part in one.sets if part.train < part.size],
-        folders=any(part.source_revision.startswith("rows-") for part in one.sets),
-        made_by=_made_by(one.sets),
-    )
-
-
-def _guessers(parts: Iterable[SetPart]) -> list[str]:
-    named = dict.fromkeys(["chance", *GUESSERS])
-    for part in parts:  # some sets have guessers of their own
-        named |= dict.fromkeys(part.shortcuts)
-    return list(named)
-
-
-def _suspicious(part: SetPart) -> bool:
-    scores = part.shortcuts
-    return bool(scores) and max(scores.values()) - scores["chance"] >= MARGIN
-
-
-def _source_rejects(parts: Iterable[SetPart]) -> list[tuple[str, Mapping[str, int]]]:
-    """Rows of a source that no set could use, once for all sets that were told the same."""
-    found = {
-        (part.source, json.dumps(part.source_rejects, sort_keys=True)): part.source_rejects
-        for part in parts
-        if part.source_rejects
+def _about(mixtures: Sequence[Manifest], version: str) -> str:
+    """What is told of all mixtures at once."""
+    sources = [one for one in used(part for one in mixtures for part in one.sets) if one.rows]
+    of_each = {one.mixture: used(one.sets) for one in mixtures}
+    rows = {
+        name: {(source.name, source.revision): source.rows for source in found}
+        for name, found in of_each.items()
     }
-    return [(source, rejects) for (source, _), rejects in found.items()]
-
-
-def _made_by(parts: Iterable[SetPart]) -> list[dict[str, Any]]:
-    """What decided the samples of sets, once for all sets that were made alike."""
-    found: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        # how many samples a pool had has no say
-        made_by = {name: value for name, value in part.made_by.items() if name != "samples"}
-        key = json.dumps(made_by, sort_keys=True)
-        found.setdefault(key, {"sets": [], **made_by})["sets"].append(part.set)
-    return list(found.values())
+    follows: dict[str, list[str]] = {}
+    for one in mixtures:
+        follows.setdefault(terms(one.licenses), []).append(one.mixture)
+    return render(
+        "dataset.md.j2",
+        mixtures=mixtures,
+        version=version,
+        shopmix=metadata.version("shopmix"),
+        sources=sources,
+        citations={one.name: one.citation for one in sources if one.citation},
+        rows=rows,
+        follows=follows,
+        licences=strictest_first(one.licence.id for one in sources),
+        llm=any(one.generators.keys() - {NO_LLM} for one in mixtures),
+        ledger=any(asked(one, of_each[one.mixture]) for one in mixtures),
+    )

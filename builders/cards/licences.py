@@ -126,14 +126,22 @@ def strictest(ids: Iterable[str]) -> Licence:
 def terms(ids: Iterable[str]) -> str:
     """What follows for a mixture, or a model, of rows under these licences, in one paragraph."""
     found = strictest_first(ids)
-    kept = [one.name for one in found if not one.redistribute]
-    unpaid = [one.name for one in found if not one.commercial]
+    kept = _named(one for one in found if not one.redistribute)
+    unpaid = _named(one for one in found if not one.commercial)
     told = [
-        f"No right to pass it on comes with: {'; '.join(kept)}."
-        if kept
-        else "It may be passed on.",
-        f"No commercial use by: {'; '.join(unpaid)}." if unpaid else "Commercial use is allowed.",
+        f"The strictest rule holds for the whole, that of {_named(found[:1])}: {found[0].rule}."
     ]
-    if len(found) > 1:
-        told.append(f"The strictest rule decides for the whole: {found[0].rule}.")
-    return " ".join(told)
+    return " ".join(
+        [
+            *(told if len(found) > 1 else []),
+            f"No right to pass it on comes with {kept}." if kept else "It may be passed on.",
+            f"No commercial use is allowed by {unpaid}."
+            if unpaid
+            else "Commercial use is allowed.",
+        ]
+    )
+
+
+def _named(licences: Iterable[Licence]) -> str:
+    """Their names, which may have commas and stops, apart from the sentence around them."""
+    return ", ".join(f'"{one.name}"' for one in licences)

@@ -8,7 +8,6 @@ from typing import Any
 
 import jinja2
 
-from builders.cards.front_matter import dumped
 from builders.render import jinja
 
 CARDS = Path(__file__).resolve().parents[2] / "cards"
@@ -18,8 +17,8 @@ def render(name: str, **values: Any) -> str:
     """A card's file, filled in; without blanks around it."""
     engine = jinja()
     engine.loader = jinja2.FileSystemLoader(CARDS)
-    engine.filters |= {"cell": cell, "fenced": fenced, "count": count, "listed": listed}
-    engine.filters["yaml"] = dumped
+    engine.filters |= {"cell": cell, "fenced": fenced, "count": count}
+    engine.filters |= {"listed": listed, "reasons": reasons}
     return engine.get_template(name).render(values).strip()
 
 
@@ -35,9 +34,18 @@ def count(value: int) -> str:
 
 
 def listed(counts: dict[str, int]) -> str:
-    """Counts by reason, the most frequent first."""
+    """Counts by name, the most frequent first."""
+    return "; ".join(f"{cell(name)} {number:,}" for name, number in _by_count(counts))
+
+
+def reasons(counts: dict[str, int]) -> str:
+    """Counts by reason, which is half a sentence, the most frequent first."""
+    return "; ".join(f"{number:,}: {cell(reason)}" for reason, number in _by_count(counts))
+
+
+def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return "; ".join(f"{cell(reason)} {number:,}" for reason, number in by_count if number)
+    return [(name, number) for name, number in by_count if number]
 
 
 def fenced(text: str) -> str:

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from builders.errors import ShopmixError
+from builders.errors import FatalError, ShopmixError
 from builders.llm.backends import Backend, Outstanding
 from builders.llm.ledger import ANSWERED, Answer, Denied, Failure, Ledger
 from builders.llm.limiter import Limiter
@@ -52,7 +52,7 @@ class Counts:
         return self.cached + self.answered + self.failed.total()
 
 
-class CapReached(ShopmixError):
+class CapReached(FatalError):
     """No further request fits under the cap."""
 
 

@@ -104,7 +104,9 @@ def read_benchmark(path: Path) -> Benchmark:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise ShopmixError(f"no benchmark {path}: name a file of questions or a digest") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ShopmixError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise ShopmixError(f"{path} cannot be read: {error}") from None
     if f'"{_FORMAT}"' in text[:200]:
         return _from_digest(path, text)

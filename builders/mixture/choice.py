@@ -21,7 +21,7 @@ from builders.mixture.recipe import Recipe, Size
 
 #: Why a row is passed over.
 HELD_OUT = "in the validation fold"
-SHARED = "shares a query, product, user or review with the validation split"
+SHARED = "shares a key with validation"
 LEAK = "question of a benchmark"
 EXACT, NEAR = "exact", "near"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def described(
     told: dict[str, Any] = {
         "mixture": recipe.name,
         "recipe": recipe.told(),
-        "code": code_hash(),
+        "code": code_hash(recipe),
         "packages": packages(),
         "sets": sets,
         "task_types": _counts(both["task_type"]),
@@ -91,7 +90,7 @@ def decided(recipe: Recipe, benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
     return {
         "recipe": recipe.told(),
         "benchmarks": {one.name: one.hash for one in benchmarks},
-        "code": code_hash(),
+        "code": code_hash(recipe),
         "packages": packages(),
     }
 
@@ -101,17 +100,16 @@ def packages() -> dict[str, str]:
     return {name: version(name) for name in (*PACKAGES, "rensa")}
 
 
-@cache
-def code_hash() -> str:
-    """Hash of the modules that decide which rows a mixture has and their bytes, and of all
-    wordings, as the gate goes by these."""
+def code_hash(recipe: Recipe) -> str:
+    """Hash of the modules that decide which rows a mixture has and their bytes, and of the wordings
+    of its sets, as the gate goes by these."""
     here = Path(__file__).parent
     files = [here / f"{name}.py" for name in _MODULES]
     files += [here.parent / name for name in _SHARED]
     digest = xxhash.xxh3_128()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    for text in wordings():
+    for text in wordings(recipe.sets):
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -41,11 +41,13 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
     if folder.resolve() == settings.out.resolve():
         raise ShopmixError(f"--out {settings.mixtures}: the mixture would go where the samples are")
 
+    fresh: set[str] = set()
+
     def opening() -> tuple[dict[str, Pool], dict[str, str]]:
-        return _opened(recipe, settings, report)
+        return _opened(recipe, settings, report, fresh)
 
     found, lacking = opening()
-    _outdated(settings.out, found, report)
+    _tell(settings, found, report)
     if not lacking and (old := _unchanged(folder, recipe, benchmarks, settings, found)):
         report.note(f"{folder}: unchanged, {old.rows(TRAIN):,} training samples, id {old.id}")
         return old
@@ -55,11 +57,11 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
             problems = pools.build(sizes, recipe, settings.build, settings, report, llm)
             if settings.dry_run and not problems:
                 raise Planned
+            fresh.update(sizes)
             return problems
 
-        drawn = mix.draw(
-            recipe, gate(benchmarks, wordings()), opening, grow if settings.build else None, report
-        )
+        looking = gate(benchmarks, wordings(recipe.sets))
+        drawn = mix.draw(recipe, looking, opening, grow if settings.build else None, report)
     if settings.dry_run:
         raise Planned
     return _written(folder, recipe, benchmarks, drawn, settings, report)
@@ -75,25 +77,30 @@ def _llm(settings: MixtureSettings, report: Reporter) -> AbstractContextManager[
 
 
 def _opened(
-    recipe: Recipe, settings: MixtureSettings, report: Reporter
+    recipe: Recipe, settings: MixtureSettings, report: Reporter, fresh: Collection[str]
 ) -> tuple[dict[str, Pool], dict[str, str]]:
-    """The recipe's pools; outdated ones lack where they can be built anew."""
+    """The recipe's pools; where they can be built, those that are outdated or not of the rows asked
+    for lack, unless they are fresh."""
     with report.stage("read"):
         found, lacking = pools.open_pools(recipe, settings.out)
-        if settings.build:
-            old = {name: why for name, pool in found.items() if (why := pools.outdated(pool))}
-            found = {name: pool for name, pool in found.items() if name not in old}
-            lacking |= old
+        for name in found.keys() - set(fresh):
+            pool = found[name]
+            where = pools.where_of(settings.build, pool.builder)
+            if where and (why := pools.outdated(pool) or pools.foreign(pool, where)):
+                lacking[name] = why
+                del found[name]
     return found, lacking
 
 
-def _outdated(folder: Path, found: Mapping[str, Pool], report: Reporter) -> None:
-    """Tell which pools are of other code, wordings or packages than there are now."""
+def _tell(settings: MixtureSettings, found: Mapping[str, Pool], report: Reporter) -> None:
+    """What there is already, and that it may not be what is wanted."""
+    if settings.build and found:
+        report.note(f"{len(found)} sets are in {settings.out}: their sources are not read again")
     old = Counter(why for pool in found.values() if (why := pools.outdated(pool)))
     for why, count in old.items():
         report.note(
-            f"{count} sets in {folder} are outdated, {why}: they are used as they are, --source "
-            f"would build them anew"
+            f"{count} sets in {settings.out} are outdated, {why}: they are used as they are, "
+            f"--source would build them anew"
         )
 
 
@@ -161,9 +168,9 @@ def _written(
             describe.repeats_table(drawn).write_parquet(half)
         with replacing(folder / f".{manifest.LEAKS}") as half:
             drawn.leaks.drop("row").write_parquet(half)
-        shards.show(folder, files)
-        with replacing(folder / manifest.NAME) as half:
+        with replacing(folder / f".{manifest.NAME}") as half:
             half.write_text(told.text(), "utf-8")
+        shards.show(folder, files)
         for file in [*shards.stale(folder, files), *folder.glob("*.shopbench.jsonl")]:
             file.unlink()
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,10 +57,13 @@ def draw(recipe: Recipe, gate: Gate, opening: Open, grow: Grow | None, report: R
     while True:
         pools, lacking = opening()
         _check_splits(recipe, pools)
+        # what cannot be had at all is told before hours of work on the others
+        hopeless = {name: refused[name] for name in lacking if name in refused}
         drawn = _drawn(recipe, pools, gate if whole else None, report)
         short = drawn.choice.short
         wanted = _wanted(recipe, pools, lacking.keys(), short)
-        if grow and (more := {n: size for n, size in wanted.items() if n not in refused}):
+        more = {name: size for name, size in wanted.items() if name not in refused}
+        if grow and more and not hopeless:
             refused |= grow(more)
             continue
         missing = [
@@ -67,8 +71,11 @@ def draw(recipe: Recipe, gate: Gate, opening: Open, grow: Grow | None, report: R
             for name, size in recipe.sets.items()
             if name in short and not (size.at_most and name in pools and pools[name].exhausted)
         ]
+        if hopeless:
+            missing = [name for name in missing if name not in wanted]
         if missing or lacking:
-            problems = {**lacking, **{n: why for n, why in refused.items() if n in wanted}}
+            failed = {name: why for name, why in refused.items() if name in wanted}
+            problems = hopeless or {**lacking, **failed}
             raise ShopmixError(_told(recipe, drawn, problems, missing, grow is not None))
         if whole:
             return drawn
@@ -148,10 +155,19 @@ def _check_splits(recipe: Recipe, pools: Mapping[str, Pool]) -> None:
         if pool.exhausted or pool.rows >= recipe.sets[name].rows:
             there[name.partition(".")[0]] |= pool.told["splits"].keys()
     for source, found in there.items():
-        if found and not found & {*recipe.splits[source]}:
+        wanted = recipe.splits[source]
+        unused = sorted(found.difference(wanted))
+        # a small source may lack a split; a name like that of one which is not used is a slip
+        meant = {
+            name: difflib.get_close_matches(name, unused, n=1, cutoff=0.45)
+            for name in wanted
+            if name not in found
+        }
+        slips = [name for name, near in meant.items() if near]
+        if found and (slips or not found.intersection(wanted)):
             raise ShopmixError(
                 f"recipe {recipe.name}, splits: no sample of {source} is of the split "
-                f"{' or '.join(recipe.splits[source])}; there are {', '.join(sorted(found))}"
+                f"{' or '.join(slips or wanted)}; there are {', '.join(sorted(found))}"
             )
 
 

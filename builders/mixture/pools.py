@@ -7,8 +7,10 @@ matters to the mixture.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,21 @@ import polars as pl
 
 from builders import manifest
 from builders.builder import Builder, Set
-from builders.cli import Settings, build_all, command_of, where_of
+from builders.cli import Settings, build_all, command_of
+from builders.cli import where_of as below
 from builders.console import Reporter
-from builders.errors import ShopmixError
-from builders.llm.desk import CapReached
+from builders.errors import FatalError, ShopmixError
 from builders.llm.opened import Llm
 from builders.mixture.recipe import Recipe
 from builders.registry import builders
 from builders.render import Wording
 from builders.sample import SCHEMA
+from builders.source import open_source
 
 #: A pool is built so much larger than a set's size at first, as some rows will be left out; and so
 #: much if an LLM is to be asked about its rows.
 _SPARE, _SPARE_ASKED = 1.1, 1.03
+_PINNED = re.compile(r"hub@([0-9a-f]{40})(?::(.*))?")
 #: What is read of a pool's manifest.
 _NEEDED = frozenset(
     "set source source_revision seed limit asked templates second_opinion code packages made "
@@ -119,6 +123,37 @@ def outdated(pool: Pool) -> str | None:
     return None
 
 
+def where_of(sources: Mapping[str, str], builder: Builder) -> str | None:
+    """Where the rows of a builder's source are: `sources` tells it by the name of a source, and
+    under "" for all others; None where it does not."""
+    name = builder.source.name
+    if name in sources:
+        return sources[name]
+    return below(builder, sources[""]) if "" in sources else None
+
+
+def foreign(pool: Pool, where: str) -> str | None:
+    """Why a pool is not of the rows that are asked for, as far as it can be told without a look at
+    these."""
+    revision = str(pool.told["source_revision"])
+    if pinned := _PINNED.fullmatch(where):
+        parts = sorted({*filter(None, (pinned[2] or "").split(","))})
+        if revision != ":".join([pinned[1], *parts]):
+            return f"of another revision, {revision}"
+    if where != "demo" and revision == demo_revision(pool.builder):
+        return "made of the demo rows"
+    return None
+
+
+@cache
+def demo_revision(builder: Builder) -> str | None:
+    """The revision of the rows that ship with a source, None where none do."""
+    if not (builder.source.home / "demo" / builder.source.name).is_dir():
+        return None
+    tables = builder.read(open_source(builder.source, "demo"), 0, None, {})
+    return str(tables.revision)
+
+
 def open_pools(recipe: Recipe, folder: Path) -> tuple[dict[str, Pool], dict[str, str]]:
     """The pools of a recipe's sets that are there, and of the others why not."""
     pools, lacking = {}, {}
@@ -147,27 +182,26 @@ def build(
 ) -> dict[str, str]:
     """Build sets at these sizes into `settings.out`, each source in turn, read once.
 
-    sources: where a source's rows are, by its name; under "" where those of the others are, which
-    are below a folder in the folder of their name. A pool never becomes smaller. Returns, by set,
-    why some could not be built.
+    sources: see `where_of`. A pool never becomes smaller. Returns, by set, why some could not be
+    built.
     """
     problems: dict[str, str] = {}
     possible: dict[Builder, dict[str, int]] = {}
     for name, (builder, made) in known_sets(sizes).items():
-        own_name = builder.source.name
-        if not {own_name, ""} & sources.keys():
-            problems[name] = f"no --source {own_name}=... says where its rows are"
+        if where_of(sources, builder) is None:
+            problems[name] = f"no --source {builder.source.name}=... says where its rows are"
         elif made.labels and llm.writer is None:
             problems[name] = "it is made with an LLM: name one with --llm, or a --ledger"
         else:
             before = manifest.read(settings.out, name) or {}
             possible.setdefault(builder, {})[name] = max(sizes[name], before.get("asked", 0))
+    if problems:  # known at once, so told before hours of work
+        return problems
     for builder, own in possible.items():
-        where = sources.get(builder.source.name) or where_of(builder, sources[""])
-        told = {"source": where, "sets": tuple(own), "seed": recipe.seed}
+        told = {"source": where_of(sources, builder), "sets": tuple(own), "seed": recipe.seed}
         try:
             build_all(builder, settings.model_copy(update=told), report, llm, own)
-        except CapReached:
+        except FatalError:
             raise
         except ShopmixError as error:
             there = {name: manifest.read(settings.out, name) for name in own}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +41,12 @@ def _size(given: Any) -> Any:
     raise ValueError("a size is a count of training rows, as 10000, or `at most 10000`")
 
 
+def _splits(given: Any) -> Any:
+    if not isinstance(given, list | tuple):
+        raise ValueError("a list of splits, as [train]")
+    return given
+
+
 class Recipe(BaseModel):
     """A recipe with all that it includes.
 
@@ -57,7 +63,7 @@ class Recipe(BaseModel):
     base_model: str
     duplicates: Literal["report", "drop"]
     folds: int = Field(ge=2, le=1_000_000)
-    splits: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    splits: dict[str, Annotated[tuple[str, ...], BeforeValidator(_splits), Field(min_length=1)]]
     benchmarks: tuple[Path, ...]
     sets: dict[str, Annotated[Size, BeforeValidator(_size)]] = Field(min_length=1)
 
@@ -103,8 +109,10 @@ def load(path: Path) -> Recipe:
                 f"{path}, sets: no set {name!r}: did you mean {_nearest(name, known)}? "
                 f"(python -m builders lists all)"
             )
-    sources = dict.fromkeys(name.partition(".")[0] for name in content["sets"])
-    splits = content.get("splits") or {}
+    if not content["sets"]:
+        raise ShopmixError(f"{path}, sets: a table of sets and their sizes is wanted")
+    sources = _sources(content["sets"])
+    splits = content["splits"]
     for source in sources:
         if source not in splits:
             raise ShopmixError(
@@ -135,28 +143,39 @@ def _resolved(path: Path, through: tuple[Path, ...]) -> dict[str, Any]:
     if path in through:
         raise ShopmixError(f"{path} includes itself, through {through[-1]}")
     content = _read(path)
-    allowed = {*Recipe.model_fields, "include"} - {"name"}
+    allowed = {*Recipe.model_fields, "include", "without"} - {"name"}
     for key in content:
         if key not in allowed:
             raise ShopmixError(f"{path}: no key {key!r}: did you mean {_nearest(key, allowed)}?")
     for key in ("sets", "splits"):
         if key in content and not isinstance(content[key], dict):
             raise ShopmixError(f"{path}, {key}: a table of name: value is wanted")
-    files = content.get("benchmarks", [])
-    if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
-        raise ShopmixError(f"{path}, benchmarks: a list of files is wanted")
+    for key, what in (("benchmarks", "files"), ("without", "sets")):
+        given = content.get(key, [])
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            raise ShopmixError(f"{path}, {key}: a list of {what} is wanted")
     if "benchmarks" in content:  # they lie beside the recipe that names them
-        content["benchmarks"] = [path.parent / one for one in files]
+        content["benchmarks"] = [path.parent / one for one in content["benchmarks"]]
     base: dict[str, Any] = {}
     if "include" in content:
         included = content.pop("include")
         beside = path.parent / f"{included}.yaml"
         file = beside if beside.is_file() else find(str(included))
         base = _resolved(file, (*through, path))
-    both = {**base, **content}
-    both["sets"] = {**base.get("sets", {}), **content.get("sets", {})}
-    both["splits"] = {**base.get("splits", {}), **content.get("splits", {})}
-    return both
+    sets = dict(base.get("sets", {}))
+    for name in content.pop("without", []):
+        if name not in sets:
+            raise ShopmixError(f"{path}, without: {name!r} is no set of the recipe it includes")
+        del sets[name]
+    sets |= content.get("sets", {})
+    used = _sources(sets)
+    splits = {name: own for name, own in base.get("splits", {}).items() if name in used}
+    return {**base, **content, "sets": sets, "splits": {**splits, **content.get("splits", {})}}
+
+
+def _sources(sets: Iterable[str]) -> list[str]:
+    """The sources of sets, each once."""
+    return list(dict.fromkeys(str(name).partition(".")[0] for name in sets))
 
 
 def _read(path: Path) -> dict[str, Any]:

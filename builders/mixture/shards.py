@@ -57,12 +57,12 @@ def write(
 
 
 def show(folder: Path, files: Sequence[File]) -> None:
-    """Give shards and lists their names. Until then they are hidden, so that `datasets` does not
-    read them with those of the mixture that stands there."""
+    """Give shards, lists and the manifest their names. Until then they are hidden, so that
+    `datasets` does not read them with those of the mixture that stands there."""
     for file in files:
         hidden, _, _ = file.path.partition("-of-")
         (folder / f".{hidden}").replace(folder / file.path)
-    for name in LISTS:
+    for name in (*LISTS, NAME):
         (folder / f".{name}").replace(folder / name)
 
 

@@ -35,14 +35,21 @@ def summary(report: Reporter, told: Manifest, folder: Path) -> None:
         f"{folder}: {told.rows(TRAIN):,} training and {told.rows(VALIDATION):,} validation samples "
         f"in {len(told.files)} shards, id {told.id} ({stages})"
     )
+    if not told.rows(VALIDATION):
+        report.note(
+            "no sample is for validation: sets are small, or few of their keys lie in fold 0; a "
+            "smaller number of folds holds out more"
+        )
 
 
 def _packed(one: Packs) -> str:
-    return f"{one.packs:,} packs of {one.tokens:,} ({one.efficiency:.1%} full)"
+    packs = "pack" if one.packs == 1 else "packs"
+    return f"{one.packs:,} {packs} of {one.tokens:,} ({one.efficiency:.1%} full)"
 
 
 def _sets(told: Manifest) -> Table:
     table = plain_table(f"Mixture {told.mixture}", "set", "No.", "asked for", "train", "validation")
+    table.columns[0].no_wrap = True
     table.add_column("passed over", justify="left", overflow="fold", ratio=1)
     for part in told.sets:
         left = "; ".join(f"{reason} {count:,}" for reason, count in part.left_out.items())

@@ -82,7 +82,22 @@ def test_lineage() -> None:
         "esci": (RANKING["source_revision"], "https://www.apache.org/licenses/LICENSE-2.0"),
         "mmlu": (KNOWLEDGE["source_revision"], "https://opensource.org/license/mit"),
     }
+    assert "2206.06588" in {one["name"]: one["citation"] for one in told["isBasedOn"]}["esci"]
     assert told["license"][0] == "https://creativecommons.org/licenses/by-nc/4.0/"
+
+
+def test_a_source_without_rows_is_no_lineage() -> None:
+    none = {**KNOWLEDGE, "train": 0, "validation": 0}
+    told = json.loads(croissant({"v8": manifest(parts=(RANKING, none))}, "you/shopmix", "1.0.0"))
+    assert [one["name"] for one in told["isBasedOn"]] == ["esci"]
+
+
+def test_a_version_can_be_cited() -> None:
+    told = json.loads(croissant({"v8": manifest()}, "you/shopmix", "1.2.0"))
+    assert told["citeAs"].startswith("@misc{shopmix, ")
+    assert "version = {1.2.0}" in told["citeAs"]
+    assert "https://huggingface.co/datasets/you/shopmix" in told["citeAs"]
+    assert "datePublished" not in told  # it would be another with each publish
 
 
 def test_same_mixtures_same_bytes() -> None:

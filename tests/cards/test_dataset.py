@@ -16,8 +16,11 @@ from builders.cards.dataset import BEGIN, END, dataset_card
 from builders.cards.front_matter import split
 from builders.errors import ShopmixError
 from builders.mixture.manifest import Manifest
+from builders.mixture.recipe import RECIPES, load
+from builders.source import open_source
 from tests.cards.golden import CARDS, FOLDER
 from tests.cards.mixtures import INSTRUCTIONS, KNOWLEDGE, PROMPT, RANKING, manifest, written
+from tests.conftest import BUILDERS
 
 REPO = "you/shopmix"
 OWN = """---
@@ -108,33 +111,115 @@ def test_size(rows: int, size: str) -> None:
 
 def test_body_says_what_the_manifest_does() -> None:
     _, text = split(card(v8=manifest(parts=(RANKING, KNOWLEDGE, INSTRUCTIONS))))
-    assert "| 5 | esci.rank_products_for_query | esci | ranking | 4 | 1 | 4 | 12 |" in text
+    assert "| 5 | esci.rank_products_for_query | ranking | 4 | 1 | 4 | 12 |" in text
     assert "| 0.992! |" in text  # the overlap, far above chance
     assert "| 0.280 |" in text  # the longest, not far enough
     assert 'load_dataset("you/shopmix", "v8", revision="v1.0.0")' in text
-    assert "MMLU's test split are in, as in the paper: 1." in text
     assert "Creative Commons Attribution-NonCommercial 4.0" in text
     assert "`0123456789abcdef0123456789abcdef01234567`" in text
-    assert "python -m builders.mixture v8 " in text
+    assert "python -m builders.mixture v8" in text
     assert manifest().id in text
+    rejected = "11: query with fewer than 5 judged products; 1: too long"
+    assert f"{rejected}. Samples passed over: 1: exact duplicate" in text
 
 
-def test_no_warning_without_the_test_split() -> None:
+def test_what_is_told_of_all_is_told_once() -> None:
+    four = card(v7=manifest("v7"), v7b=manifest("v7b"), v8=manifest("v8"), v9b=manifest("v9b"))
+    for once in ("| `keys` |", "](https://huggingface.co/datasets/cais/mmlu)", '- "MIT", '):
+        assert four.count(once) == 1
+    for heading in ("Sources", "Licences", "Validation", "Rebuild", "Known limits"):
+        assert four.count(f"\n## {heading}\n") == 1
+    assert "- v7, v7b, v8, v9b: The strictest rule" in four
+
+
+def test_anchors_lead_somewhere() -> None:
+    """As the Hub names headings: in small letters, blanks as hyphens, without stops."""
+    mixtures = {name: manifest(name) for name in ("v8", "V1.5")}
+    front, text = split(dataset_card(None, mixtures, REPO, "1.0.0"))
+    headings = [
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    ]
+    assert len({*headings}) == len(headings)
+    links = re.findall(r"\]\(#(.+?)\)", text) + re.findall(r"#(\w+)$", front, re.MULTILINE)
+    assert {"v8", "v15", "rebuild", "licences"} == {*links}
+    assert {*links} <= {*headings}
+
+
+def test_authors_are_named() -> None:
+    text = card(v8=manifest(parts=(RANKING, INSTRUCTIONS)))
+    assert "- esci: Chandan K. Reddy et al. (2022): Shopping Queries Dataset" in text
+    assert "- alpaca: Rohan Taori et al. (2023)" in text
+    assert "Hendrycks" not in text
+
+
+def test_rows_of_test_splits_are_told_once() -> None:
+    judged = {**RANKING, "splits": {"train": 3, "test": 2}}
+    text = card(v8=manifest(parts=(judged, {**judged, "set": "esci.other"}, KNOWLEDGE)))
+    assert "> Rows of test splits are in: esci 4; mmlu 1." in text
+    assert text.count("est splits") == 1
     part = {**KNOWLEDGE, "splits": {"auxiliary_train": 2}}
     assert "[!WARNING]" not in card(v8=manifest(parts=[part]))
 
 
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("v8", {}, True),
+        ("v8", {"duplicates": "drop"}, False),
+        ("mine", {"name": "mine"}, False),
+    ],
+)
+def test_only_the_papers_recipes_are_as_in_the_paper(
+    name: str, changed: dict[str, str], said: bool
+) -> None:
+    recipe = {**load(RECIPES / "v8.yaml").told(), **changed}
+    one = manifest(name).model_copy(update={"recipe": recipe})
+    text = dataset_card(None, {name: one}, REPO, "1.0.0")
+    assert ("Rows of test splits are in, as in the paper: mmlu 1." in text) is said
+
+
+def test_demo_rows_are_not_the_source() -> None:
+    """They have its form alone, so nobody is cited for them and no test split leaks."""
+    builder = BUILDERS["mmlu"]
+    revision = builder.read(open_source(builder.source, "demo"), 0, None, {}).revision
+    text = card(v8=manifest(parts=(RANKING, {**KNOWLEDGE, "source_revision": revision})))
+    assert f"| mmlu, demo rows | `{revision}` |" in text
+    assert "cais/mmlu" not in text
+    assert "Hendrycks" not in text
+    assert "[!WARNING]" not in text
+    assert "--source mmlu=demo" in text
+
+
+def test_local_rows_need_not_be_the_source() -> None:
+    said = "They need not be what the source publishes"
+    assert said in card()
+    assert said not in card(v8=manifest(parts=[RANKING]))
+
+
+def test_shortcuts_are_told_by_their_reason() -> None:
+    """Of sets that have rows in it."""
+    other = {**RANKING, "set": "esci.other"}
+    none = {**RANKING, "set": "esci.none", "train": 0, "validation": 0}
+    text = card(v8=manifest(parts=(RANKING, KNOWLEDGE, other, none)))
+    assert "2 of 3 sets with options are answered by one of them 0.08 or more above chance" in text
+    reason = "only sure exact matches \\| are &lt;used>"
+    assert f"\n- {reason}: esci.rank_products_for_query, esci.other\n" in text
+
+
 def test_an_llm_is_named_where_one_had_a_part() -> None:
     assert "LLM's part" not in card()
-    assert "With an LLM's part in them: openai:gpt-4.1-mini 1." in card(
-        v8=manifest(parts=[INSTRUCTIONS])
-    )
+    assert "ledger --export" not in card()
+    text = card(v8=manifest(parts=[INSTRUCTIONS]))
+    assert "with an LLM's part in them: openai:gpt-4.1-mini 1\n" in text
+    assert "ledger --export" in text
 
 
-def test_no_benchmark_is_said() -> None:
+def test_a_publish_looks_for_leaks_where_a_recipe_names_no_benchmark() -> None:
     bare = manifest()
     bare = bare.model_copy(update={"leaks": bare.leaks.model_copy(update={"benchmarks": {}})})
-    assert "No benchmark's questions were looked for." in card(v8=bare)
+    text = card(v8=bare)
+    assert "only ShopBench's development questions were looked for, as it was published" in text
 
 
 def test_a_prompt_cannot_break_out() -> None:

@@ -34,7 +34,8 @@ def test_adapter() -> None:
     assert "config `v8`, revision `v1.0.0`, mixture `88888888888888888888888888888888`" in text
     assert "| lr | 0.0002 |" in text
     assert "- Not tried on other shops \\| yet." in text
-    assert "No commercial use by: Creative Commons Attribution-NonCommercial 4.0." in text
+    commons = "Creative Commons Attribution-NonCommercial 4.0"
+    assert f'No commercial use is allowed by "{commons}".' in text
 
 
 def test_scores_are_results_on_the_hub() -> None:
@@ -81,4 +82,4 @@ def test_licence_of_the_base_decides_where_it_is_stricter() -> None:
 def test_unknown_licence_is_linked_to_the_card_and_keeps_rights_back() -> None:
     own = replace(V9B, base=replace(BASE, license="LicenseRef-Mine"))
     assert told(own)["license_link"] == "https://huggingface.co/you/v9b-lora#licence"
-    assert "No right to pass it on comes with: LicenseRef-Mine." in model_card(own)
+    assert 'No right to pass it on comes with "LicenseRef-Mine".' in model_card(own)

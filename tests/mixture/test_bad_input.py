@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -15,7 +16,8 @@ import pytest
 from builders.errors import ShopmixError
 from builders.mixture import manifest
 from builders.mixture.__main__ import main
-from tests.conftest import BUILDERS, build
+from builders.mixture.pools import Pool, foreign, pooled
+from tests.conftest import BUILDERS, build, publish
 from tests.mixture.mixing import content, mixed, recipe
 
 ONE = {"alpaca.instructions": 20}
@@ -176,3 +178,37 @@ def test_the_command_tells_what_it_made(
     assert "duplicates dropped" in said
     assert "have no place in ShopBench" in said
     assert (tmp_path / "demo" / "train.shopbench.jsonl").stat().st_size > 0
+
+
+def test_pools_of_other_rows_than_those_asked_for_are_built_anew(
+    demo: Path, tmp_path: Path
+) -> None:
+    """The demo's rows are not mixed for a folder's, nor one commit's for another's."""
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for ending in ("json", "parquet"):
+        shutil.copy(demo / f"alpaca.instructions.{ending}", samples)
+    own = tmp_path / "own"
+    own.mkdir()
+    publish(own, builder=BUILDERS["alpaca"])
+    (file,) = own.rglob("*.json")
+    rows = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(rows[:-1]), "utf-8")
+    mine = recipe(tmp_path / "mine.yaml", ONE)
+    before = mixed(mine, samples, tmp_path)
+    told = mixed(mine, samples, tmp_path, build={"alpaca": str(own)})
+    assert told.sets[0].source_revision != before.sets[0].source_revision
+    builder = BUILDERS["alpaca"]
+    pool = pooled(samples, builder, builder.sets[0], 0)
+    assert isinstance(pool, Pool)
+    assert foreign(pool, str(own)) is None
+    assert (
+        foreign(pool, f"hub@{'0' * 40}") == f"of another revision, {told.sets[0].source_revision}"
+    )
+
+
+def test_a_slip_in_one_of_several_splits_is_told(demo: Path, tmp_path: Path) -> None:
+    sizes = {"esci.brand_of_title": 20}
+    file = recipe(tmp_path / "slip.yaml", sizes, splits={"esci": ["train", "tset"]})
+    with pytest.raises(ShopmixError, match="is of the split tset; there are test, train"):
+        mixed(file, demo, tmp_path)

@@ -146,7 +146,7 @@ def plainly(pools: Pools, sizes: Mapping[str, int], mode: str) -> Drawn:
             elif held_out(row):
                 why["in the validation fold"] += at not in drawn.validation[name]
             elif blocked & set(row.keys):
-                why["shares a query, product, user or review with the validation split"] += 1
+                why["shares a key with validation"] += 1
             elif similarity := repeated(name, at):
                 why[f"{kind_of(similarity)} duplicate"] += 1
             else:

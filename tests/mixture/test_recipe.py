@@ -88,6 +88,15 @@ def test_what_includes_another_changes_it(written: Written, tmp_path: Path) -> N
     }
 
 
+def test_sets_of_what_is_included_can_be_left_out(written: Written) -> None:
+    written(GOOD, "base")
+    recipe = load(written("include: base\nwithout: [mmlu.general_knowledge]"))
+    assert list(recipe.sets) == ["esci.title_for_query"]
+    assert list(recipe.splits) == ["esci"]
+    with pytest.raises(ShopmixError, match=r"without: 'esci.brand_of_title' is no set"):
+        load(written("include: base\nwithout: [esci.brand_of_title]"))
+
+
 def test_ours_can_be_included_by_name(written: Written) -> None:
     recipe = load(written("include: v9b\nduplicates: drop"))
     assert recipe.sets == load(find("v9b")).sets
@@ -110,6 +119,7 @@ def test_ours_can_be_included_by_name(written: Written) -> None:
         ("duplicates: drop", "duplicates: keep", "duplicates: Input should be 'report' or 'drop'"),
         ("esci: [train], ", "", "say which splits of esci may be used, as esci: [train]"),
         ("esci: [train]", "esci: [train], alpaca: [train]", "no set is of 'alpaca'"),
+        ("esci: [train]", "esci: train", "splits.esci: a list of splits, as [train], not 'train'"),
         ("seed: 3", "seed: 3\nseed: 4", "line 3: key 'seed' stands twice"),
         ("seed: 3", "seed: -1", "seed: Input should be greater than or equal to 0"),
         ("seed: 3", "seed: [", "mine.yaml, line"),
