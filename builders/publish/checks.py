@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +17,8 @@ from builders.mixture.benchmark import Benchmark, read_benchmark
 from builders.mixture.leaks import gate
 from builders.mixture.manifest import Manifest, whole
 from builders.mixture.recipe import RECIPES
-from builders.render import TEMPLATES
+from builders.mixture.wordings import wordings
+from builders.publish.words import counted
 
 Note = Callable[[str], None]
 #: Of more hits than this only the count is told.
@@ -31,6 +32,11 @@ class Mixture:
 
     folder: Path
     manifest: Manifest
+
+    @property
+    def rows(self) -> int:
+        """Those of all splits."""
+        return sum(file.rows for file in self.manifest.files)
 
 
 def local(folder: Path, names: Iterable[str]) -> dict[str, Mixture]:
@@ -53,28 +59,63 @@ def benchmarks(files: Sequence[Path]) -> list[Benchmark]:
     return [read_benchmark(file) for file in [*ours, *files]]
 
 
-def check_leaks(mixtures: Iterable[Mixture], known: Sequence[Benchmark], report: Reporter) -> None:
-    """Look for questions of benchmarks in all shards. Raises `ShopmixError` after listing them."""
-    wordings = (file.read_text("utf-8") for file in sorted(TEMPLATES.rglob("*.j2")))
-    look = gate(known, wordings)
-    shards = [(one, file) for one in mixtures for file in one.manifest.files]
+def check_leaks(
+    mixtures: Collection[Mixture], known: Sequence[Benchmark], report: Reporter
+) -> None:
+    """Look for questions of benchmarks in all shards, by the gate that each mixture was built with.
+
+    Raises `ShopmixError` after listing them. A benchmark that a mixture was built with and that is
+    not at hand now is told, and not looked for.
+    """
+    for missing in _not_at_hand(mixtures, known):
+        report.note(missing)
     hits, done = [], 0
-    with report.watching("leaks", sum(file.rows for _, file in shards)) as progress:
-        for mixture, file in shards:
-            samples = pl.read_parquet(mixture.folder / file.path, columns=_ASKED)
-            name = mixture.manifest.mixture
-            hits += [(name, hit) for hit in look.hits(samples).iter_rows(named=True)]
-            done += file.rows
-            progress(done, len(hits))
+    with report.watching("leaks", sum(one.rows for one in mixtures)) as progress:
+        for mixture in mixtures:
+            name, look = mixture.manifest.mixture, gate(known, _wordings(mixture))
+            for file in mixture.manifest.files:
+                samples = pl.read_parquet(mixture.folder / file.path, columns=_ASKED)
+                hits += [(name, hit) for hit in look.hits(samples).iter_rows(named=True)]
+                done += file.rows
+                progress(done, len(hits))
     for name, hit in hits[:_SHOWN]:
-        theirs = hit["question_text"] or f"question {hit['question']}"
-        ours = f"{hit['id']} of {hit['set']}"
-        report.note(f"{name}: {ours} is {hit['benchmark']}, {theirs!r}: {hit['text']!r}")
+        report.note(f"{name}: {_told(hit)}")
     if hits:
         raise ShopmixError(
-            f"{len(hits):,} samples are questions of a benchmark, the first is {hits[0][1]['id']} "
-            f"of {hits[0][0]}: build the mixture anew with the benchmark in its recipe"
+            f"questions of a benchmark in {counted(len(hits), 'sample')}, the first is "
+            f"{hits[0][1]['id']} of {hits[0][0]}: build the mixture anew with the benchmark in its "
+            f"recipe"
         )
+
+
+def _not_at_hand(mixtures: Iterable[Mixture], known: Iterable[Benchmark]) -> Iterator[str]:
+    here = {one.hash for one in known}
+    for mixture in mixtures:
+        for name, digest in mixture.manifest.leaks.benchmarks.items():
+            if digest not in here:
+                yield (
+                    f"{mixture.manifest.mixture} was built without questions of {name} "
+                    f"({digest[:8]}), which is not at hand: to look for them again, add "
+                    f"--benchmark with its file"
+                )
+
+
+def _wordings(mixture: Mixture) -> tuple[str, ...]:
+    try:
+        return wordings(part.set for part in mixture.manifest.sets)
+    except KeyError as error:
+        raise ShopmixError(
+            f"{mixture.folder} has samples of {error.args[0]}, which no builder here makes: "
+            f"install what it was built with, or build the mixture anew"
+        ) from None
+
+
+def _told(hit: Mapping[str, Any]) -> str:
+    """A hit in one line: whose question it is, by which rule, and what we ask."""
+    theirs = hit["question_text"] or f"question {hit['question']}"
+    rule = f"{hit['rule']} {hit['shared']!r}" if hit["shared"] else hit["rule"]
+    ours = f"{hit['id']} of {hit['set']}"
+    return f"{ours} is {hit['benchmark']}, {theirs!r}, by {rule}: {hit['text']!r}"
 
 
 def check_licences(manifests: Iterable[Manifest], public: str = "--public") -> None:

@@ -16,6 +16,7 @@ from builders.mixture import manifest as mixtures
 from builders.mixture.manifest import File, Manifest
 from builders.publish.checks import Mixture, Note
 from builders.publish.hub import Head, Stored
+from builders.publish.words import counted
 
 CARD = "README.md"
 #: Reads a text file of the data set's head.
@@ -38,21 +39,21 @@ class Plan:
     card: tuple[str | None, str]
 
     @property
-    def empty(self) -> bool:
-        """Whether the head holds all already."""
-        return not (self.shards or self.texts or self.deleted)
+    def changed(self) -> tuple[str, ...]:
+        """The paths that the head has not, or otherwise; none where it holds all already."""
+        return (*self.shards, *self.texts, *self.deleted)
 
     def told(self) -> Iterator[str]:
         """The commit for a person: its files, and how the card changes."""
         for path, (_, file) in self.shards.items():
-            yield f"add     {path}  {file.rows:,} rows, {file.bytes:,} bytes"
+            yield f"add     {path}  {counted(file.rows, 'row')}, {counted(file.bytes, 'byte')}"
         for path, text in self.texts.items():
-            yield f"write   {path}  {len(text):,} bytes"
+            yield f"write   {path}  {counted(len(text), 'byte')}"
         yield from (f"delete  {path}" for path in self.deleted)
         yield from (f"keep    {path}" for path in self.kept)
-        total = sum(file.bytes for _, file in self.shards.values())
+        total = counted(sum(file.bytes for _, file in self.shards.values()), "byte")
         kept, gone = len(self.kept), len(self.deleted)
-        yield f"{len(self.shards):,} shards of {total:,} bytes, {kept:,} kept, {gone:,} deleted"
+        yield f"{counted(len(self.shards), 'shard')} of {total}, {kept:,} kept, {gone:,} deleted"
         before, after = self.card
         yield from difflib.unified_diff(
             (before or "").splitlines(), after.splitlines(), CARD, CARD, n=1, lineterm=""

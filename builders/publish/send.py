@@ -12,6 +12,7 @@ from builders.publish.checks import Note
 from builders.publish.hub import Again, Head, Hub
 from builders.publish.plan import Plan
 from builders.publish.talk import AGAIN
+from builders.publish.words import counted
 
 #: A commit is worked out anew at most so often, where others commit at the same time.
 TRIES = 6
@@ -30,7 +31,7 @@ def send(hub: Hub, plan: Callable[[Head], Plan], message: str, note: Note) -> st
         if head is None:
             raise ShopmixError(f"{hub.repo} is gone: {AGAIN}")
         work = plan(head)
-        if work.empty:
+        if not work.changed:
             note(f"{hub.repo} holds all of it already, at {head.commit}")
             return head.commit
         _send_shards(hub, work, sent, note)
@@ -62,6 +63,6 @@ def _send_shards(hub: Hub, work: Plan, sent: dict[str, CommitOperationAdd], note
         sent |= additions
         left = (total - done) * (time.perf_counter() - start) / done
         note(
-            f"{at + len(some):,} of {len(new):,} shards are there, {done / 1e6:,.1f} of "
+            f"{at + len(some):,} of {counted(len(new), 'shard')} there, {done / 1e6:,.1f} of "
             f"{total / 1e6:,.1f} MB, about {left:,.0f} s left"
         )

@@ -20,6 +20,7 @@ from builders.publish.hub import Hub
 from builders.publish.loaded import Splits, digest
 from builders.publish.plan import same
 from builders.publish.talk import AGAIN
+from builders.publish.words import counted
 
 #: Of an error when it is loaded, which may be long, so many characters are told.
 _SAID = 300
@@ -95,4 +96,4 @@ def _loaded(repo: str, config: str, commit: str) -> Splits:
 
 
 def _told(splits: Splits) -> str:
-    return ", ".join(f"{rows:,} rows of {split}" for split, (rows, _) in splits.items())
+    return ", ".join(f"{counted(rows, 'row')} of {split}" for split, (rows, _) in splits.items())

@@ -1,14 +1,21 @@
-"""The command against a local Hub, each run in a process of its own."""
+"""The command against a local Hub: in this process, or, where it is to die, in one of its own."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils._http import default_client_factory
 
 from tests.hub_server import WRITE, HubError, HubServer, serving
 from tests.hub_server.client import IMPATIENT, environment, run_python
@@ -16,7 +23,8 @@ from tests.hub_server.client import IMPATIENT, environment, run_python
 REPO = "you/shopmix"
 Done = subprocess.CompletedProcess[str]
 Publish = Callable[..., Done]
-_COMMAND = "import runpy; runpy.run_module('builders.publish', run_name='__main__', alter_sys=True)"
+_MODULE = "builders.publish"
+_COMMAND = f"import runpy; runpy.run_module({_MODULE!r}, run_name='__main__', alter_sys=True)"
 
 
 @pytest.fixture
@@ -24,6 +32,20 @@ def hub() -> Iterator[HubServer]:
     with serving() as server:
         on_request(server, lambda method, path: None)
         yield server
+
+
+@pytest.fixture
+def untouched(hub: HubServer) -> Iterator[None]:
+    """Nothing is written to the Hub."""
+    yield
+    assert {method for method, _ in hub.requests} <= {"GET", "HEAD"}
+    assert not hub.repos
+
+
+@pytest.fixture
+def unverified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test is about something else, the time of reading back is spared."""
+    monkeypatch.setattr("builders.publish.publish.verify", lambda *_: None)
 
 
 def on_request(hub: HubServer, function: Callable[[str, str], object]) -> None:
@@ -44,7 +66,8 @@ def mixtures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def publish(hub: HubServer, mixtures: Path, tmp_path: Path) -> Publish:
-    """Run the command; its connections are given up at once where they fail."""
+    """Run the command in this process, which spares importing it each time; its connections are
+    given up at once where they fail."""
 
     def run(
         *arguments: str,
@@ -53,10 +76,43 @@ def publish(hub: HubServer, mixtures: Path, tmp_path: Path) -> Publish:
         token: str | None = WRITE,
         **more: str,
     ) -> Done:
-        command = line(*arguments, version=version, repo=repo, mixtures=mixtures)
-        return run_python(tmp_path, hub.url, *command, token=token, seconds=120, **more)
+        env = environment(tmp_path, hub.url, token, **more)
+        return _run(env, given(*arguments, version=version, repo=repo, mixtures=mixtures))
 
     return run
+
+
+def _run(env: dict[str, str], argv: Sequence[str]) -> Done:
+    """What a process of its own would end with, that has this environment when it begins."""
+    out, err = io.StringIO(), io.StringIO()
+    here = {  # what the client reads when it is imported
+        "ENDPOINT": env["HF_ENDPOINT"],
+        "HUGGINGFACE_CO_URL_TEMPLATE": (
+            env["HF_ENDPOINT"] + "/{repo_id}/resolve/{revision}/{filename}"
+        ),
+        "HF_HUB_CACHE": f"{env['HF_HOME']}/hub",
+        "HF_TOKEN_PATH": f"{env['HF_HOME']}/token",
+        "HF_HUB_DISABLE_XET": True,
+    }
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the client's own, of its client
+        for name in os.environ.keys() - env.keys():
+            patch.delenv(name)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        for name, constant in here.items():
+            patch.setattr(f"huggingface_hub.constants.{name}", constant)
+        patch.setattr("tempfile.tempdir", None)  # looked for anew
+        patch.setattr("time.sleep", lambda seconds: None)
+        patch.setattr(sys, "argv", [_MODULE, *argv])
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            try:
+                runpy.run_module(_MODULE, run_name="__main__", alter_sys=True)
+            finally:
+                set_client_factory(default_client_factory)
+    code = end.value.code
+    assert isinstance(code, int)
+    return Done(argv, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -77,8 +133,14 @@ def start(hub: HubServer, mixtures: Path, tmp_path: Path) -> Callable[..., subpr
 
 
 def line(*arguments: str, version: str, repo: str, mixtures: Path) -> list[str]:
-    given = [*arguments, "--repo", repo, "--version", version, "--mixtures", str(mixtures)]
-    return ["-c", IMPATIENT + _COMMAND, *given]
+    """What Python is given to run the command, impatient too, in a process of its own."""
+    argv = given(*arguments, version=version, repo=repo, mixtures=mixtures)
+    return ["-c", IMPATIENT + _COMMAND, *argv]
+
+
+def given(*arguments: str, version: str, repo: str, mixtures: Path) -> list[str]:
+    """What the command is given."""
+    return [*arguments, "--repo", repo, "--version", version, "--mixtures", str(mixtures)]
 
 
 def loaded(

@@ -6,15 +6,25 @@ import hashlib
 import io
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 import xxhash
 
 from builders.manifest import hash_file
-from builders.mixture.manifest import DUPLICATES, LEAKS, NAME, TRAIN, VALIDATION, File, Manifest
+from builders.mixture.manifest import (
+    DUPLICATES,
+    LEAKS,
+    NAME,
+    TRAIN,
+    VALIDATION,
+    File,
+    Leaks,
+    Manifest,
+)
 from builders.sample import SCHEMA, system_prompt
 from tests.cards.mixtures import KNOWLEDGE, RANKING, manifest
 from tests.hub_server import Entry
@@ -36,11 +46,13 @@ def mixture(
     seed: int = 0,
     part: dict[str, Any] = OPEN,
     prompt: str | None = None,
+    without: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """Write a mixture to `folder/name`: a training shard for each number of rows, and one for
     validation. Two of another seed share the shards but the last one of training.
 
-    prompt: what the first sample asks, if not words by chance.
+    prompt: what the first sample asks, if not words by chance. without: benchmarks that it was
+    built without questions of.
     """
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
@@ -55,7 +67,9 @@ def mixture(
     files.append(_shard(place, VALIDATION, 0, 1, _samples(f"{name}/validation", 5, 0, part)))
     made = {**part, "train": sum(rows), "validation": 5, "size": sum(rows)}
     id = xxhash.xxh3_128_hexdigest(json.dumps([file.hash for file in files]).encode())
-    told = manifest(name, (made,)).model_copy(update={"files": tuple(files), "id": id})
+    leaks = Leaks(benchmarks=dict(without), refused={})
+    more = {"files": tuple(files), "id": id, "leaks": leaks}
+    told = manifest(name, (made,)).model_copy(update=more)
     (place / NAME).write_text(told.text(), "utf-8")
     for beside in (DUPLICATES, LEAKS):  # they are not published
         pl.DataFrame({"id": ["1"]}).write_parquet(place / beside)

@@ -59,6 +59,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_an_upload(
             assert file.sha256 not in sent
 
 
+@pytest.mark.usefixtures("unverified")
 def test_a_hub_that_goes_away_while_shards_are_sent(
     hub: HubServer, publish: Publish, mixtures: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_hub_that_goes_away_while_shards_are_sent(
     assert whole(hub, told)
 
 
+@pytest.mark.usefixtures("unverified")
 def test_a_run_that_is_killed_while_shards_are_sent(
     hub: HubServer, start: Callable[..., Popen[str]], publish: Publish, mixtures: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_hub_that_stalls(hub: HubServer, mixtures: Path, tmp_path: Path) -> No
     refused(done, "the connection failed", "timed out", AGAIN)
 
 
+@pytest.mark.usefixtures("unverified")
 def test_the_answer_to_the_commit_is_lost(hub: HubServer, publish: Publish, mixtures: Path) -> None:
     mixture(mixtures, "v8")
     lost: list[str] = []
@@ -135,6 +138,7 @@ def test_the_answer_to_the_commit_is_lost(hub: HubServer, publish: Publish, mixt
     assert hub.repos[REPO].tags["v1.0.0"].oid == hub.repos[REPO].commit
 
 
+@pytest.mark.usefixtures("unverified")
 def test_a_hub_that_stumbles_at_the_commit(
     hub: HubServer, publish: Publish, mixtures: Path
 ) -> None:
@@ -167,6 +171,7 @@ def test_a_run_that_dies_between_commit_and_tag(
     assert hub.repos[REPO].tags["v1.0.0"].oid == hub.repos[REPO].commit
 
 
+@pytest.mark.usefixtures("unverified")
 def test_the_answer_to_the_tag_is_lost(hub: HubServer, publish: Publish, mixtures: Path) -> None:
     mixture(mixtures, "v8")
     hub.unanswered = lambda method, path: "/tag/" in path
@@ -229,7 +234,9 @@ def test_two_publishers_at_the_same_moment(
     head = hub.repos[REPO].files["README.md"].content.decode()
     for version, name in versions.items():
         assert f"config_name: {name}\n" in head
-        found = loaded(hub, tmp_path / "home", f"v{version}", name)
+        assert f"{name}/{NAME}" in hub.repos[REPO].tags[f"v{version}"].files
+    found = loaded(hub, tmp_path / "home", "main", *versions.values())
+    for name in versions.values():
         assert found[name]["train"] == ids(mixtures, name)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from builders.errors import ShopmixError
@@ -29,14 +26,6 @@ from tests.publish.conftest import (
     succeeded,
 )
 from tests.publish.mixtures import CLOSED, mixture, shards
-
-
-@pytest.fixture
-def untouched(hub: HubServer) -> Iterator[None]:
-    """Nothing is written to the Hub."""
-    yield
-    assert {method for method, _ in hub.requests} <= {"GET", "HEAD"}
-    assert not hub.repos
 
 
 @pytest.mark.parametrize(
@@ -100,12 +89,17 @@ def test_a_repo_of_another_type(hub: HubServer, publish: Publish, mixtures: Path
     refused(publish("v8"), "you/shopmix is a model, not a data set")
 
 
+@pytest.mark.usefixtures("unverified")
 def test_a_version_that_is_there(hub: HubServer, publish: Publish, mixtures: Path) -> None:
     mixture(mixtures, "v8")
     succeeded(publish("v8"))
     before, tag = hub.repos[REPO].commit, hub.repos[REPO].tags["v1.0.0"]
     mixture(mixtures, "v8", seed=1)
-    refused(publish("v8"), "has v1.0.0 already", "never changed")
+    new = shards(mixtures, "v8")[1].name
+    refused(
+        publish("v8"), f"has v1.0.0 already, at {tag.oid}, with another v8/{new}, ", "more: a v"
+    )
+    refused(publish("v8", "--dry-run"), "has v1.0.0 already", "never changed")
     assert hub.repos[REPO].commit == before
     assert hub.repos[REPO].tags == {"v1.0.0": tag}
 
@@ -160,6 +154,7 @@ def test_licences(publish: Publish, mixtures: Path) -> None:
     assert "v7" not in said
 
 
+@pytest.mark.usefixtures("unverified")
 @pytest.mark.parametrize("gone", [False, True])
 def test_licences_of_what_else_would_be_seen(
     hub: HubServer, publish: Publish, mixtures: Path, gone: bool
@@ -176,23 +171,6 @@ def test_licences_of_what_else_would_be_seen(
     assert "all commits of you/shopmix are seen" in said
     assert hub.repos[REPO].commit == before
     assert hub.repos[REPO].private
-
-
-@pytest.mark.usefixtures("untouched")
-def test_leaks(publish: Publish, mixtures: Path, tmp_path: Path) -> None:
-    question = (
-        "Which of these hoses would a gardener with a steep garden and weak wrists rather not buy?"
-    )
-    file = tmp_path / "questions.jsonl"
-    file.write_text(json.dumps({"input_field": question}) + "\n")
-    mixture(mixtures, "v8")
-    mixture(mixtures, "v7", prompt=question.upper().replace(" ", "  "))
-    leaked = pl.read_parquet(shards(mixtures, "v7")[0])["id"][0]
-    done = publish("v8", "v7", "--benchmark", str(file))
-    refused(done, "1 samples are questions of a benchmark", leaked, "of v7")
-    told = " ".join(done.stdout.split())
-    assert f"v7: {leaked} of mmlu.general_knowledge is questions" in told
-    assert question in told
 
 
 def test_a_shard_that_changes_while_it_is_sent(
