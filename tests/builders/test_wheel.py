@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_wheel_builds_samples_from_any_folder(demo: Path, tmp_path: Path) -> None:
+def test_the_wheel_builds_and_mixes_from_any_folder(demo: Path, tmp_path: Path) -> None:
     """Into an empty environment; its dependencies are those of this one, to spare a download."""
     done = subprocess.run(
         [
@@ -44,10 +44,16 @@ def test_the_wheel_builds_samples_from_any_folder(demo: Path, tmp_path: Path) ->
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(
-        [python, "-m", "builders", "all", "--source", "demo", "--out", "out"],
-        cwd=elsewhere, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    for command in (
+        "builders all --source demo --out out",
+        "builders.mixture demo --samples out --out mixtures",
+        "builders.report mixtures/demo --samples out",
+        "builders.show demo --mixtures mixtures -n 1",
+    ):
+        done = subprocess.run(
+            [python, "-m", *command.split()],
+            cwd=elsewhere, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
     for path in demo.iterdir():
         assert (elsewhere / "out" / path.name).read_bytes() == path.read_bytes()
