@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -64,6 +64,7 @@ def make(settings: MixtureSettings, report: Reporter) -> Manifest:
         drawn = mix.draw(recipe, looking, opening, grow if settings.build else None, report)
     if settings.dry_run:
         raise Planned
+    _tell_revisions(drawn.pools, report)
     return _written(folder, recipe, benchmarks, drawn, settings, report)
 
 
@@ -83,7 +84,7 @@ def _opened(
     for lack, unless they are fresh."""
     with report.stage("read"):
         found, lacking = pools.open_pools(recipe, settings.out)
-        for name in found.keys() - set(fresh):
+        for name in [name for name in found if name not in fresh]:
             pool = found[name]
             where = pools.where_of(settings.build, pool.builder)
             if where and (why := pools.outdated(pool) or pools.foreign(pool, where)):
@@ -102,6 +103,19 @@ def _tell(settings: MixtureSettings, found: Mapping[str, Pool], report: Reporter
             f"{count} sets in {settings.out} are outdated, {why}: they are used as they are, "
             f"--source would build them anew"
         )
+
+
+def _tell_revisions(found: Mapping[str, Pool], report: Reporter) -> None:
+    """Which sources the pools have at several revisions, as sets were built at several times."""
+    revisions: defaultdict[str, set[str]] = defaultdict(set)
+    for pool in found.values():
+        revisions[pool.builder.source.name].add(str(pool.told["source_revision"]))
+    for source, several in revisions.items():
+        if len(several) > 1:
+            report.note(
+                f"sets of {source} are of {len(several)} revisions, {', '.join(sorted(several))}: "
+                f"for one, build them into an empty folder of --samples"
+            )
 
 
 def _unchanged(

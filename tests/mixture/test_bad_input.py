@@ -212,3 +212,19 @@ def test_a_slip_in_one_of_several_splits_is_told(demo: Path, tmp_path: Path) -> 
     file = recipe(tmp_path / "slip.yaml", sizes, splits={"esci": ["train", "tset"]})
     with pytest.raises(ShopmixError, match="is of the split tset; there are test, train"):
         mixed(file, demo, tmp_path)
+
+
+def test_a_source_at_two_revisions_is_told(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for ending in ("json", "parquet"):
+        shutil.copy(demo / f"esci.brand_of_title.{ending}", samples)
+    build(samples, BUILDERS["esci"], sets=("esci.title_for_query",))
+    file = samples / "esci.title_for_query.json"
+    told = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**told, "source_revision": "rows-other"}), "utf-8")
+    sizes = {"esci.brand_of_title": 20, "esci.title_for_query": 20}
+    mixed(recipe(tmp_path / "mine.yaml", sizes), samples, tmp_path)
+    assert "sets of esci are of 2 revisions" in capsys.readouterr().out
