@@ -22,6 +22,8 @@ def summary(report: Reporter, told: Manifest, folder: Path) -> None:
     console = report.console
     console.print(_sets(told))
     _leaks(console, told, folder)
+    if empty := [part.set for part in told.sets if not part.train]:
+        report.note(f"no training row of {', '.join(empty)}")
     repeats = told.duplicates
     what = "dropped" if repeats.mode == "drop" else "left in, as the recipe says"
     report.note(f"duplicates {what}: {repeats.exact:,} exact, {repeats.near:,} near")

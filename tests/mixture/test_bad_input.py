@@ -228,3 +228,16 @@ def test_a_source_at_two_revisions_is_told(
     sizes = {"esci.brand_of_title": 20, "esci.title_for_query": 20}
     mixed(recipe(tmp_path / "mine.yaml", sizes), samples, tmp_path)
     assert "sets of esci are of 2 revisions" in capsys.readouterr().out
+
+
+def test_sets_without_a_row_are_told(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo judges for five queries or more only products of the test split."""
+    sizes = {
+        "esci.brand_of_title": "at most 60",
+        "esci.rank_queries_for_product": "at most 60",
+    }
+    file = recipe(tmp_path / "some.yaml", sizes, splits={"esci": ["train"]})
+    main([str(file), "--samples", str(demo), "--out", str(tmp_path)])
+    assert "no training row of esci.rank_queries_for_product\n" in capsys.readouterr().out
