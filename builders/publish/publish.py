@@ -13,6 +13,7 @@ from builders.errors import ShopmixError
 from builders.mixture.manifest import Manifest
 from builders.publish.checks import benchmarks, check_formats, check_leaks, check_licences, local
 from builders.publish.hub import Head, Hub
+from builders.publish.overlap import overlaps
 from builders.publish.plan import Plan, mixtures_of, plan
 from builders.publish.send import send
 from builders.publish.settings import Settings
@@ -36,6 +37,8 @@ def publish(settings: Settings, report: Reporter) -> None:
     known = benchmarks(settings.benchmark)
     check_leaks(ours.values(), known, report)
     report.note(f"no question of {', '.join(one.name for one in known)} is in them")
+    for line in overlaps(ours):
+        report.note(line)
     guarded = settings.public and not settings.i_have_checked
     if guarded:
         check_licences(one.manifest for one in ours.values())
