@@ -26,7 +26,8 @@ from builders.draw import hashed
 from builders.errors import ShopmixError
 
 HERE = Path(__file__).resolve().parent
-_HUB = re.compile(r"hub(@(?P<revision>[^:]+))?(:(?P<parts>.*))?")
+#: What `open_source` takes for the Hub: at a revision, and some parts alone.
+HUB = re.compile(r"hub(@(?P<revision>[^:]+))?(:(?P<parts>.*))?")
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def open_source(source: Source, where: str) -> Rows:
     """
     if where == "demo":
         return _open(source, source.home / "demo" / source.name, "demo", None)
-    if pinned := _HUB.fullmatch(where):
+    if pinned := HUB.fullmatch(where):
         from builders import hub  # noqa: PLC0415 - takes half a second, needed here alone
 
         source = replace(source, repo_revision=pinned["revision"] or source.repo_revision)

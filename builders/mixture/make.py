@@ -86,7 +86,7 @@ def _opened(
         found, lacking = pools.open_pools(recipe, settings.out)
         for name in [name for name in found if name not in fresh]:
             pool = found[name]
-            where = pools.where_of(settings.build, pool.builder)
+            where = pools.source_of(settings.build, pool.builder)
             if where and (why := pools.outdated(pool) or pools.foreign(pool, where)):
                 lacking[name] = why
                 del found[name]

@@ -19,8 +19,7 @@ import polars as pl
 
 from builders import manifest
 from builders.builder import Builder, Set
-from builders.cli import Settings, build_all, command_of
-from builders.cli import where_of as below
+from builders.cli import Settings, build_all, command_of, where_of
 from builders.console import Reporter
 from builders.errors import FatalError, ShopmixError
 from builders.llm.opened import Llm
@@ -28,12 +27,12 @@ from builders.mixture.recipe import Recipe
 from builders.registry import builders
 from builders.render import Wording
 from builders.sample import SCHEMA
-from builders.source import open_source
+from builders.source import HUB, open_source
 
 #: A pool is built so much larger than a set's size at first, as some rows will be left out; and so
 #: much if an LLM is to be asked about its rows.
 _SPARE, _SPARE_ASKED = 1.1, 1.03
-_PINNED = re.compile(r"hub@([0-9a-f]{40})(?::(.*))?")
+_COMMIT = re.compile("[0-9a-f]{40}")
 #: What is read of a pool's manifest.
 _NEEDED = frozenset(
     "set source source_revision seed limit asked templates second_opinion code packages made "
@@ -123,22 +122,23 @@ def outdated(pool: Pool) -> str | None:
     return None
 
 
-def where_of(sources: Mapping[str, str], builder: Builder) -> str | None:
+def source_of(sources: Mapping[str, str], builder: Builder) -> str | None:
     """Where the rows of a builder's source are: `sources` tells it by the name of a source, and
     under "" for all others; None where it does not."""
     name = builder.source.name
     if name in sources:
         return sources[name]
-    return below(builder, sources[""]) if "" in sources else None
+    return where_of(builder, sources[""]) if "" in sources else None
 
 
 def foreign(pool: Pool, where: str) -> str | None:
     """Why a pool is not of the rows that are asked for, as far as it can be told without a look at
     these."""
     revision = str(pool.told["source_revision"])
-    if pinned := _PINNED.fullmatch(where):
-        parts = sorted({*filter(None, (pinned[2] or "").split(","))})
-        if revision != ":".join([pinned[1], *parts]):
+    hub = HUB.fullmatch(where)
+    if hub and _COMMIT.fullmatch(hub["revision"] or ""):
+        parts = sorted({*filter(None, (hub["parts"] or "").split(","))})
+        if revision != ":".join([hub["revision"], *parts]):
             return f"of another revision, {revision}"
     if where != "demo" and revision == demo_revision(pool.builder):
         return "made of the demo rows"
@@ -182,13 +182,13 @@ def build(
 ) -> dict[str, str]:
     """Build sets at these sizes into `settings.out`, each source in turn, read once.
 
-    sources: see `where_of`. A pool never becomes smaller. Returns, by set, why some could not be
+    sources: see `source_of`. A pool never becomes smaller. Returns, by set, why some could not be
     built.
     """
     problems: dict[str, str] = {}
     possible: dict[Builder, dict[str, int]] = {}
     for name, (builder, made) in known_sets(sizes).items():
-        if where_of(sources, builder) is None:
+        if source_of(sources, builder) is None:
             problems[name] = f"no --source {builder.source.name}=... says where its rows are"
         elif made.labels and llm.writer is None:
             problems[name] = "it is made with an LLM: name one with --llm, or a --ledger"
@@ -198,7 +198,7 @@ def build(
     if problems:  # known at once, so told before hours of work
         return problems
     for builder, own in possible.items():
-        told = {"source": where_of(sources, builder), "sets": tuple(own), "seed": recipe.seed}
+        told = {"source": source_of(sources, builder), "sets": tuple(own), "seed": recipe.seed}
         try:
             build_all(builder, settings.model_copy(update=told), report, llm, own)
         except FatalError:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from builders.manifest import hash_file
+from builders.mixture import leaks
 from builders.mixture.manifest import (
     DUPLICATES,
     LEAKS,
@@ -36,16 +37,7 @@ DUPLICATE = {
     "similarity": pl.Float32,
     "dropped": pl.Boolean,
 }
-LEAK = {
-    "id": pl.String,
-    "set": pl.String,
-    "benchmark": pl.String,
-    "question": pl.UInt32,
-    "rule": pl.String,
-    "shared": pl.String,
-    "text": pl.String,
-    "question_text": pl.String,
-}
+LEAK = {name: kind for name, kind in leaks.SCHEMA.items() if name != "row"}
 
 
 def question(number: int, **told: Any) -> dict[str, Any]:
