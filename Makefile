@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-engines check demo-ledger docs bench lock clean
+.PHONY: demo test test-engines env-train check demo-ledger docs bench lock clean
 
 demo: .venv/complete
 	$(BIN)/python -m builders all --source demo --out data/demo --show 1
@@ -17,6 +17,10 @@ test: .venv/complete check
 # The real axolotl, vLLM and AutoAWQ, each in an environment of its own, made on the first call.
 test-engines: .venv/complete
 	$(BIN)/python -m pytest -m engines --durations=10
+
+# axolotl in an environment of its own, where training looks for it (a link into the user's cache).
+env-train: .venv/complete
+	home=$$($(BIN)/python tools/engine_env.py axolotl) && ln -sfn "$$(dirname "$$(dirname "$$home")")" .venv-train
 
 check: .venv/complete
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""From a mixture to a model: QLoRA through axolotl, and an exact merge of several adapters."""

@@ -1,0 +1,192 @@
+"""Merging: a folder with a whole model, written from front to back and never held in memory."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import xxhash
+from threadpoolctl import threadpool_limits
+
+from builders.console import Reporter
+from builders.errors import FatalError, ShopmixError
+from builders.manifest import replacing
+from training.progress import moving
+from training.wise_ft import journal as journals
+from training.wise_ft.checkpoint import CONFIG, INDEX, read_json
+from training.wise_ft.combination import Combination
+from training.wise_ft.journal import Journal
+from training.wise_ft.layout import Layout, Planned, layout
+from training.wise_ft.write import Workers, sync_folder, write
+
+#: What a merged model is made of, beside its weights.
+NAME = "merge.json"
+#: More threads than these wait for the disk, and take memory.
+_THREADS = 8
+#: Weights in any format; what else lies beside them in a model's folder belongs to the model.
+_WEIGHTS = (".safetensors", ".index.json", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack")
+#: Of the base alone.
+_OWN = ("README.md", NAME, "training.json")
+
+
+def merge(made: Combination, out: Path, report: Reporter, link: bool = False) -> dict[str, Any]:
+    """Write W = W_base + sum of weight * dW as a model into `out`; returns what `NAME` there says.
+
+    A killed merge goes on where it stopped; a finished one is left as it is. link: files that no
+    adapter changes become hard links of the base's, for a model that is soon thrown away.
+    Raises `ShopmixError`, before the first byte for all that can be known then.
+    """
+    planned, identity = layout(made), _identity(made)
+    if (out / NAME).is_file() and not (out / journals.NAME).is_file():
+        return _finished(out, identity)
+    _check_out(out, made)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with Journal(out, identity) as journal:
+            _check_room(planned, out, journal)
+            hashes = _write_all(planned, out, journal, report, link)
+            told = {**identity, "files": hashes}
+            _write_others(made, planned, out, told)
+            journal.path.unlink()
+    except OSError as error:
+        raise _failed(out, error) from None
+    return told
+
+
+def _identity(made: Combination) -> dict[str, Any]:
+    """All that decides the bytes; of the base's files what is known without reading them."""
+    said = xxhash.xxh3_128()
+    for shard in made.base.shards:
+        said.update(shard.header)
+        said.update(f"{shard.file.name} {shard.size}".encode())
+    return {
+        "base": made.base.name,
+        "base_revision": made.revision,
+        "base_layout": said.hexdigest(),
+        "adapters": [
+            {
+                "name": part.adapter.name,
+                "weight": part.weight,
+                "digest": part.adapter.digest,
+            }
+            for part in made.parts
+        ],
+        "shopmix": version("shopmix"),
+    }
+
+
+def _finished(out: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    told = read_json(out / NAME)
+    if {key: told.get(key) for key in identity} != dict(identity):
+        raise ShopmixError(
+            f"{out} holds another merge (see {out / NAME}): delete it, or give another --out"
+        )
+    for file in told["files"]:
+        path = out / file["path"]
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
+            raise ShopmixError(f"{path} is not what {NAME} says: delete {out} and merge anew")
+    return told
+
+
+def _check_out(out: Path, made: Combination) -> None:
+    """Raises `ShopmixError` where the folder holds something else."""
+    if out.resolve() == made.base.folder.resolve():
+        raise ShopmixError(f"--out {out} is the base itself: give another folder")
+    if out.exists() and not out.is_dir():
+        raise ShopmixError(f"--out {out} is no folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / journals.NAME).is_file():
+        raise ShopmixError(f"--out {out} holds other files: give a new folder")
+
+
+def _check_room(planned: Layout, out: Path, journal: Journal) -> None:
+    wanted = sum(file.size - journal.at(file.name)[0] for file in planned.files)
+    free = shutil.disk_usage(out).free
+    if free < wanted:
+        raise FatalError(
+            f"{out}: the merged model takes {wanted / 1e9:,.2f} GB more, the disk has "
+            f"{free / 1e9:,.2f} GB: make room, or give another --out"
+        )
+
+
+def _write_all(
+    planned: Layout, out: Path, journal: Journal, report: Reporter, link: bool
+) -> list[dict[str, Any]]:
+    """Write all files with tensors; returns what `NAME` says of them."""
+    threads = min(len(os.sched_getaffinity(0)), _THREADS)
+    total = sum(file.size for file in planned.files)
+    # numpy's own threads would compete with ours, which have the other work of a block as well
+    with (
+        threadpool_limits(1, "blas"),
+        ThreadPoolExecutor(threads) as pool,
+        ThreadPoolExecutor(1) as disk,
+        moving(report, "merging", total) as progress,
+    ):
+        workers, ending = Workers(pool, disk, 2 * threads), list[Future[None]]()
+        for file in planned.files:
+            there = _is_there(file, out, journal)
+            if there or (link and not file.changed and _linked(file, out / file.name)):
+                progress(file.size)
+            else:
+                ending.append(write(file, out, journal, workers, progress))
+        for one in ending:
+            one.result()
+    return [
+        {"path": file.name, "bytes": file.size, "xxh3_128": journal.at(file.name)[1] or None}
+        for file in planned.files
+    ]
+
+
+def _is_there(file: Planned, out: Path, journal: Journal) -> bool:
+    path = out / file.name
+    whole = journal.at(file.name)[2]
+    return whole and path.is_file() and path.stat().st_size == file.size
+
+
+def _linked(file: Planned, path: Path) -> bool:
+    """Make a hard link of the base's file; False where the disks are not one."""
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(file.source.file.resolve())
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            return False
+        raise
+    return True
+
+
+def _write_others(made: Combination, planned: Layout, out: Path, told: Mapping[str, Any]) -> None:
+    """The base's tokenizer and texts, then `NAME`; what a loader looks for first comes last."""
+    for file in _others(made):
+        if file.name not in planned.texts:
+            with replacing(out / file.name) as half:
+                shutil.copyfile(file, half)
+    with replacing(out / NAME) as half:
+        half.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for name in (CONFIG, *([INDEX] if made.base.index is not None else [])):
+        with replacing(out / name) as half:
+            if name in planned.texts:
+                half.write_text(planned.texts[name], "utf-8")
+            else:
+                shutil.copyfile(made.base.folder / name, half)
+    sync_folder(out)
+
+
+def _others(made: Combination) -> Iterator[Path]:
+    for file in sorted(made.base.folder.iterdir()):
+        named = file.name.startswith(".") or file.name in (*_OWN, CONFIG)
+        if file.is_file() and not named and not file.name.endswith(_WEIGHTS):
+            yield file
+
+
+def _failed(out: Path, error: OSError) -> FatalError:
+    return FatalError(
+        f"{out} cannot be written: {error.strerror or error}; what is done is kept: the same "
+        f"command goes on from there"
+    )

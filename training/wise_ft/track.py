@@ -1,0 +1,36 @@
+"""What a track's model is merged of: `recipes/tracks/track<n>.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from builders.errors import ShopmixError
+
+TRACKS = Path(__file__).resolve().parents[2] / "recipes" / "tracks"
+
+
+class Track(BaseModel):
+    """adapters: the weight of each, by the name of the mixture that it was trained on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_model: str
+    adapters: dict[str, FiniteFloat] = Field(min_length=1)
+
+
+def track(number: int) -> Track:
+    """The recipe of track 1 to 5. Raises `ShopmixError` where it says what no recipe says."""
+    path = TRACKS / f"track{number}.yaml"
+    try:
+        return Track.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise ShopmixError(f"--track {number}: there is no such track: 1 to 5 are") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ShopmixError(f"{path}: {key}: {first['msg']}") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise ShopmixError(f"{path} cannot be read: {error}") from None
