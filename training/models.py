@@ -18,7 +18,7 @@ WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model", "LICENSE*", 
 
 @dataclass(frozen=True)
 class Located:
-    """A folder with a model's files. name: the repo's or the folder's. revision: the commit."""
+    """A folder with a model's files. name: as it was asked for. revision: a repo's commit."""
 
     folder: Path
     name: str
@@ -46,4 +46,4 @@ def located(what: str) -> Located:
             f"{what} is no folder, and cannot be read from {huggingface_hub.constants.ENDPOINT} "
             f"({said}): give a folder that is there, or a repo that you may read"
         ) from None
-    return Located(Path(folder), repo, Path(folder).name)
+    return Located(Path(folder), what, Path(folder).name)

@@ -20,7 +20,7 @@ from builders.errors import ShopmixError
 from training.wise_ft.adapter import Pair
 from training.wise_ft.checkpoint import Tensor
 from training.wise_ft.combination import Combination
-from training.wise_ft.numbers import STORED, finite, read, stored, widened
+from training.wise_ft.numbers import finite, read, stored, widened
 from training.wise_ft.rounding import UNIT, bf16, doubtful, upper
 
 #: Numbers of a block: what is calculated with them stays in the processor's cache.
@@ -80,10 +80,6 @@ class Changed:
         """
         self.tensor, self.change = tensor, change
         self.columns = _matrix(tensor)[1]
-        if tensor.dtype not in STORED:
-            raise ShopmixError(
-                f"{tensor.file}: {tensor.name} is {tensor.dtype}: it cannot be merged into"
-            )
         if change.pairs:
             sides = [_sides(pair) for pair, _ in change.pairs]
             self._left = np.hstack([left for left, _ in sides])
@@ -100,10 +96,11 @@ class Changed:
         flat = stored(self.tensor, begin * self.columns, end * self.columns)
         base = flat.reshape(end - begin, self.columns)
         quick = flat.dtype == np.uint16 and not self.change.replaced
-        if quick and self._left.dtype == np.float32:
-            merged: NDArray[Any] = self._quick(base, begin, end)
-        else:
-            merged = self._slow(base, begin, end)
+        with np.errstate(over="ignore", invalid="ignore"):  # told by name, not as a warning
+            if quick and self._left.dtype == np.float32:
+                merged: NDArray[Any] = self._quick(base, begin, end)
+            else:
+                merged = self._slow(base, begin, end)
         if not finite(merged):
             raise ShopmixError(self._astray(base, begin, end))
         return merged.data.cast("B")
@@ -145,10 +142,7 @@ class Changed:
         for tensor, weight in self.change.replaced:
             flat = stored(tensor, begin * self.columns, end * self.columns)
             total += weight * (widened(flat).reshape(base.shape) - wide)
-        if base.dtype == np.uint16:
-            return bf16(total)
-        with np.errstate(over="ignore"):  # told by name, not as a warning
-            return total.astype(base.dtype)
+        return bf16(total) if base.dtype == np.uint16 else total.astype(base.dtype)
 
     def _astray(self, base: NDArray[Any], begin: int, end: int) -> str:
         where = f"{self.tensor.name}, rows {begin:,} to {end:,}"

@@ -12,6 +12,7 @@ from builders.errors import ShopmixError
 from training.models import located
 from training.wise_ft.adapter import Adapter, read_adapter
 from training.wise_ft.checkpoint import Checkpoint, Tensor, open_checkpoint
+from training.wise_ft.numbers import STORED, equal
 
 #: The two matrices that may be one, by what their names end with.
 EMBEDDINGS, HEAD = ("embed_tokens.weight", "wte.weight"), "lm_head.weight"
@@ -113,7 +114,18 @@ def opened(
     made = Combination(model, tuple(parts), where.revision)
     for part in parts:
         check_fit(made, part.adapter)
-    return made
+    return replace(made, parts=tuple(_trained(made, part) for part in parts))
+
+
+def _trained(made: Combination, part: Weighted) -> Weighted:
+    """Without what was not trained: PEFT saves the base's own embedding as it is, where it has
+    LoRA on it."""
+    kept = {
+        name: tensor
+        for name, tensor in part.adapter.replaced.items()
+        if not equal(tensor, made.tensor(name))
+    }
+    return replace(part, adapter=replace(part.adapter, replaced=kept))
 
 
 def _check_names(parts: Sequence[Weighted]) -> None:
@@ -144,6 +156,10 @@ def check_fit(made: Combination, adapter: Adapter) -> None:
             raise ShopmixError(
                 f"{adapter.name} changes {name}, which {made.base.name} does not have{other}"
             ) from None
+        if wanted.dtype not in STORED:
+            raise ShopmixError(
+                f"{wanted.file}: {name} is {wanted.dtype}: give the model in full precision"
+            )
         if wanted.shape != shape:
             raise ShopmixError(
                 f"{adapter.name} changes {name} by {shape}, which is {wanted.shape} in "

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from training.wise_ft.change import Change, changes
 from training.wise_ft.checkpoint import CONFIG, INDEX, Shard, Tensor
 from training.wise_ft.combination import HEAD, Combination
-from training.wise_ft.numbers import chunks
+from training.wise_ft.numbers import equal
 
 _TIED = "tie_word_embeddings"
 
@@ -90,13 +88,9 @@ def _same(one: Change | None, other: Change | None) -> bool:
     if one.pairs or other.pairs or len(one.replaced) != len(other.replaced):
         return False
     return all(
-        weight == weight2 and tensor.dtype == tensor2.dtype and _equal(tensor, tensor2)
+        weight == weight2 and equal(tensor, tensor2)
         for (tensor, weight), (tensor2, weight2) in zip(one.replaced, other.replaced, strict=True)
     )
-
-
-def _equal(one: Tensor, other: Tensor) -> bool:
-    return all(map(np.array_equal, chunks(one), chunks(other)))
 
 
 def _with_head(file: Planned, head: Part) -> Planned:

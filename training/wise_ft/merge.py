@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import xxhash
 from threadpoolctl import threadpool_limits
 
 from builders.console import Reporter
@@ -22,9 +21,10 @@ from training.progress import moving
 from training.wise_ft import journal as journals
 from training.wise_ft.checkpoint import CONFIG, INDEX, read_json
 from training.wise_ft.combination import Combination
+from training.wise_ft.digest import digest
 from training.wise_ft.journal import Journal
 from training.wise_ft.layout import Layout, Planned, layout
-from training.wise_ft.write import Workers, sync_folder, write
+from training.wise_ft.write import HALF, Workers, sync_folder, write
 
 #: What a merged model is made of, beside its weights.
 NAME = "merge.json"
@@ -47,10 +47,12 @@ def merge(made: Combination, out: Path, report: Reporter, link: bool = False) ->
     if (out / NAME).is_file() and not (out / journals.NAME).is_file():
         return _finished(out, identity)
     _check_out(out, made)
-    out.mkdir(parents=True, exist_ok=True)
     try:
+        _check_room(planned, out)
+        out.mkdir(parents=True, exist_ok=True)
         with Journal(out, identity) as journal:
-            _check_room(planned, out, journal)
+            for left in out.glob(".*.tmp"):  # of a killed run
+                left.unlink()
             hashes = _write_all(planned, out, journal, report, link)
             told = {**identity, "files": hashes}
             _write_others(made, planned, out, told)
@@ -61,15 +63,11 @@ def merge(made: Combination, out: Path, report: Reporter, link: bool = False) ->
 
 
 def _identity(made: Combination) -> dict[str, Any]:
-    """All that decides the bytes; of the base's files what is known without reading them."""
-    said = xxhash.xxh3_128()
-    for shard in made.base.shards:
-        said.update(shard.header)
-        said.update(f"{shard.file.name} {shard.size}".encode())
+    """All that decides the bytes."""
     return {
         "base": made.base.name,
         "base_revision": made.revision,
-        "base_layout": said.hexdigest(),
+        "base_digest": digest(made.base),
         "adapters": [
             {
                 "name": part.adapter.name,
@@ -105,10 +103,14 @@ def _check_out(out: Path, made: Combination) -> None:
         raise ShopmixError(f"--out {out} holds other files: give a new folder")
 
 
-def _check_room(planned: Layout, out: Path, journal: Journal) -> None:
-    wanted = sum(file.size - journal.at(file.name)[0] for file in planned.files)
-    free = shutil.disk_usage(out).free
-    if free < wanted:
+def _check_room(planned: Layout, out: Path) -> None:
+    """Raises `FatalError` where the disk has no room for what is not written yet."""
+    wanted = sum(file.size for file in planned.files)
+    for name in (name for file in planned.files for name in (file.name, file.name + HALF)):
+        if (out / name).is_file():
+            wanted -= (out / name).stat().st_size
+    disk = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    if (free := shutil.disk_usage(disk).free) < wanted:
         raise FatalError(
             f"{out}: the merged model takes {wanted / 1e9:,.2f} GB more, the disk has "
             f"{free / 1e9:,.2f} GB: make room, or give another --out"

@@ -71,6 +71,12 @@ def chunks(tensor: Tensor) -> Iterator[NDArray[Any]]:
         yield stored(tensor, begin, min(begin + step, count))
 
 
+def equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are of one type and hold the same numbers, NaN apart."""
+    alike = (one.dtype, one.shape) == (other.dtype, other.shape)
+    return alike and all(map(np.array_equal, chunks(one), chunks(other)))
+
+
 def finite(numbers: NDArray[Any]) -> bool:
     """Whether all are: no infinity and no NaN. bf16 is given as its bits."""
     if not numbers.size:

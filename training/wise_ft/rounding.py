@@ -24,8 +24,7 @@ def bf16(values: NDArray[np.float64]) -> NDArray[np.uint16]:
     By way of float32 rounded to odd, which loses nothing that the second rounding looks at (Boldo
     and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
     """
-    with np.errstate(over="ignore"):
-        near = values.astype(np.float32)
+    near = values.astype(np.float32)
     bits = near.view(np.uint32).copy()
     back = near.astype(np.float64)
     bits -= (np.abs(back) > np.abs(values)).astype(np.uint32)  # towards zero

@@ -1,0 +1,1 @@
+"""Which weights are best: the same adapters merged at many weights, each merge scored."""
