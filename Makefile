@@ -46,6 +46,8 @@ bench: .venv/complete
 	$(BIN)/python benchmarks/duplicates.py
 	$(BIN)/python benchmarks/leaks.py
 	$(BIN)/python benchmarks/llm.py
+	$(BIN)/python benchmarks/packing.py
+	$(BIN)/python benchmarks/merge.py
 
 .venv/complete: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -24,7 +24,7 @@ from training.wise_ft.numbers import finite, read, stored, widened
 from training.wise_ft.rounding import UNIT, bf16, doubtful, upper
 
 #: Numbers of a block: what is calculated with them stays in the processor's cache.
-BLOCK = 1 << 19
+BLOCK = 1 << 18
 #: Doubtful numbers that are calculated at once: bounds memory.
 _AGAIN = 1 << 14
 #: What each thread calculates in.
@@ -107,22 +107,21 @@ class Changed:
 
     def _quick(self, base: NDArray[np.uint16], begin: int, end: int) -> NDArray[np.uint16]:
         total, spare = self._room(base.shape)
-        left = (self._left[begin:end] * self._scales).astype(np.float32)
+        left64 = self._left[begin:end] * self._scales
+        left = left64.astype(np.float32)
         np.matmul(left, self._right, out=total)
         np.left_shift(base, 16, out=spare.view(np.uint32), dtype=np.uint32)  # widened
         total += spare
         # the rounding errors of a sum of R products grow with the root of R, as their signs differ
         # (Higham and Mary, "A new approach to probabilistic rounding error analysis", 2019)
-        lengths = np.sqrt(np.einsum("ik,ik->i", left, left))[:, None]
-        error = np.float32(UNIT * math.sqrt(len(self._scales)) * self._longest) * lengths
-        at = doubtful(total, error, spare)
+        longest = math.sqrt(np.einsum("ik,ik->i", left, left).max()) * self._longest
+        at = doubtful(total, UNIT * math.sqrt(len(self._scales)) * longest, spare)
         merged = upper(total)
         for some in np.array_split(at, -(-at.size // _AGAIN)) if at.size else ():
             rows, columns = np.divmod(some, self.columns)
-            left64 = self._left[begin + rows] * self._scales
-            right64 = self._right[:, columns].astype(np.float64)
-            wide = widened(base[rows, columns])
-            merged[rows, columns] = bf16(wide + np.einsum("nk,kn->n", left64, right64))
+            right64 = self._right.take(columns, axis=1).astype(np.float64)
+            change = np.einsum("nk,kn->n", left64.take(rows, axis=0), right64)
+            merged[rows, columns] = bf16(widened(base[rows, columns]) + change)
         return merged
 
     @staticmethod

@@ -19,10 +19,9 @@ STORED = {"BF16": np.uint16, "F16": np.float16, "F32": np.float32, "F64": np.flo
 CHUNK = 8 << 20
 
 
-def read_bytes(tensor: Tensor, start: int, count: int) -> bytearray:
+def read_bytes(tensor: Tensor, start: int, count: int) -> memoryview:
     """`count` bytes of a tensor from its byte `start` on. Raises `ShopmixError`."""
-    buffer = bytearray(count)
-    view, done = memoryview(buffer), 0
+    view, done = np.empty(count, np.uint8).data, 0
     try:
         with tensor.file.open("rb", buffering=0) as file:
             while done < count:
@@ -32,7 +31,7 @@ def read_bytes(tensor: Tensor, start: int, count: int) -> bytearray:
                 done += got
     except OSError as error:
         raise ShopmixError(f"{tensor.file} cannot be read: {error.strerror}") from None
-    return buffer
+    return view
 
 
 def stored(tensor: Tensor, begin: int = 0, end: int | None = None) -> NDArray[Any]:

@@ -34,18 +34,18 @@ def bf16(values: NDArray[np.float64]) -> NDArray[np.uint16]:
 
 
 def doubtful(
-    total: NDArray[np.float32], error: NDArray[np.float32], spare: NDArray[np.float32]
+    total: NDArray[np.float32], error: float, spare: NDArray[np.float32]
 ) -> NDArray[np.int64]:
     """Where float32 sums may lie on the wrong side of a tie, as positions in `total` flat.
 
-    error: what the second summand may be off by; it broadcasts. spare: overwritten, as `total`.
+    error: what the second summand may be off by. spare: of the same shape, overwritten.
     The addition itself is rounded too, but never past a tie, which is a float32; on it or a unit
     beside it, less than half the distance is lost.
     """
     ties = np.bitwise_and(total.view(np.uint32), _UPPER, out=spare.view(np.uint32))
     ties |= _TIE
     apart = np.subtract(total, ties.view(np.float32), out=spare)
-    return np.flatnonzero(np.abs(apart, out=apart) <= 2 * error)
+    return np.flatnonzero(np.abs(apart, out=apart) <= np.float32(2 * error))
 
 
 def upper(total: NDArray[np.float32]) -> NDArray[np.uint16]:

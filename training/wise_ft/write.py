@@ -30,7 +30,7 @@ SYNC = 256 << 20
 HALF = ".part"
 
 
-Bytes = bytes | bytearray | memoryview
+Bytes = bytes | memoryview
 #: Bytes that are copied at once where nothing changes.
 _COPY = 2 << 20
 
@@ -176,5 +176,5 @@ def _made(file: Planned, begin: int, workers: Workers) -> Iterator[tuple[int, By
             made.cancel()
 
 
-def _copied(part: Part) -> Callable[[int, int], bytearray]:
+def _copied(part: Part) -> Callable[[int, int], memoryview]:
     return lambda first, last: read_bytes(part.tensor, first, last - first)

@@ -46,4 +46,5 @@ def test_a_tensor_that_is_larger_than_the_memory_that_it_takes(tmp_path: Path) -
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 300e6
-    assert int(done.stdout.splitlines()[-1]) < 250e6
+    taken = int(done.stdout.splitlines()[-1])
+    assert taken < 150e6, f"{taken / 1e6:.0f} MB"
