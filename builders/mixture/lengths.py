@@ -43,7 +43,7 @@ def measure(
     folder = tokenizer or cached(base_model)
     chat = Chat(folder, base_model) if folder else None
     messages = samples["messages"]
-    lengths = _counted(messages, chat, progress) if chat else _estimated(messages)
+    lengths = _counted(messages, chat, progress) if chat else estimated(messages)
     ends, rows = np.unique(-(-lengths // BIN) * BIN, return_counts=True)
     median, p95 = np.quantile(lengths, [0.5, 0.95], method="inverted_cdf").tolist()
     return Lengths(
@@ -71,7 +71,8 @@ def _counted(messages: pl.Series, chat: Chat, progress: Callable[[int], None]) -
     return np.concatenate(counts)
 
 
-def _estimated(messages: pl.Series) -> NDArray[np.int64]:
+def estimated(messages: pl.Series) -> NDArray[np.int64]:
+    """About how many tokens each conversation is, by its bytes; int64 of shape (n,)."""
     size = pl.element().struct.field("content").str.len_bytes()
     tokens = messages.list.eval((size + BYTES - 1) // BYTES + MARKUP).list.sum()
     return tokens.cast(pl.Int64).to_numpy()

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import BUILDERS, build
 from tests.engines.engine import Engine
+from training import tiny
 
 Row = dict[str, Any]
 #: Sets of each task type, one without options and one in Japanese among them.
@@ -77,12 +78,10 @@ def rows_file(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def checkpoint(
-    engine: Callable[[str], Engine], rows_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def checkpoint(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random 2-layer Qwen2 with a ChatML tokenizer that was trained on the samples."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    engine("autoawq").script("checkpoint", rows_file, folder, folder / "made.json")
+    tiny.make(folder, [message["content"] for row in rows for message in row["messages"]])
     return folder
 
 

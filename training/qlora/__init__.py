@@ -1,0 +1,1 @@
+"""QLoRA adapters, trained on mixtures through axolotl."""
