@@ -16,7 +16,7 @@ mergekit: task arithmetic of two models, each the base and an adapter. --mergeki
     python -m venv .venv-mergekit && .venv-mergekit/bin/pip install mergekit==0.1.5
 
 Seconds are those of the whole process. PEFT and mergekit leave their files to the system: "on disk"
-adds until they are there. "work" is without imports; the comparison takes PEFT's, and all of ours.
+adds until they are there. "work" is without imports.
 "wrong" is the share of weights that are not the result in float64, rounded once to bf16.
 
 --largest: instead, a model of one tensor, the largest of Qwen2-72B (2.5 GB), for its memory.
@@ -135,7 +135,9 @@ def ratios(results: Found) -> dict[str, float]:
     seconds = results[OURS]["seconds"]
     made = {f"{OURS} / {COPY}": seconds / results[COPY]["seconds"]}
     others = [name for name in (BF16, FP32, MERGEKIT) if name in results]
-    made |= {f"{name} / {OURS}": results[name]["work_seconds"] / seconds for name in others}
+    made |= {f"{name} / {OURS}": results[name]["seconds"] / seconds for name in others}
+    work = results[OURS]["work_seconds"]
+    made |= {f"{name} / {OURS}, work": results[name]["work_seconds"] / work for name in others}
     return made | {"72B, minutes": LARGE / results["bytes"] * seconds / 60}
 
 

@@ -11,9 +11,19 @@ from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined] # its
 
 from builders.errors import ShopmixError
 
-_REPO = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?")
+_REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 #: Weights in other formats and in subfolders stay where they are.
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model", "LICENSE*", "README.md")
+WANTED = (
+    "*.json",
+    "*.safetensors",
+    "*.txt",
+    "*.jinja",
+    "*.model",
+    "*.tiktoken",
+    "*.py",
+    "LICENSE*",
+    "README.md",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,12 @@ class Located:
     revision: str | None = None
 
 
+def named(what: str) -> tuple[str, str | None] | None:
+    """The repo and the revision of `you/name` or `you/name@REVISION`; None for anything else."""
+    found = _REPO.fullmatch(what)
+    return (found[1], found[2]) if found else None
+
+
 def located(what: str) -> Located:
     """A folder as it is, or a repo as `you/name` or `you/name@REVISION`, fetched into the cache.
 
@@ -32,10 +48,10 @@ def located(what: str) -> Located:
     """
     if Path(what).is_dir():
         return Located(Path(what), str(Path(what)))
-    found = _REPO.fullmatch(what)
+    found = named(what)
     if not found:
         raise ShopmixError(f"{what} is no folder: give one, or a repo of the Hub as you/name")
-    repo, revision = found["repo"], found["revision"]
+    repo, revision = found
     try:
         folder = huggingface_hub.snapshot_download(
             repo, revision=revision, allow_patterns=[*WANTED], ignore_patterns=["*/*"]

@@ -108,6 +108,15 @@ def licence(id: str) -> Licence:
     return _KNOWN.get(id, unknown)
 
 
+def named(name: str) -> str:
+    """The SPDX id of the licence that the front matter of a card calls so, or LicenseRef-<name>."""
+    plain = name.lower().removeprefix("licenseref-")
+    for id in _KNOWN:
+        if id.lower().removeprefix("licenseref-") == plain:
+            return id
+    return f"LicenseRef-{plain}"
+
+
 def strictest_first(ids: Iterable[str]) -> list[Licence]:
     """The licences of these ids, each once: those that allow least, then those that ask most."""
 

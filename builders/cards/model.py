@@ -16,20 +16,26 @@ from builders.shopbench import TASK_WORDS
 
 @dataclass(frozen=True)
 class Base:
-    """The model that was trained on. license: its SPDX id, or LicenseRef-..."""
+    """The model that was trained on. license: its SPDX id, or LicenseRef-...
+
+    revision: its commit; None where it is from a folder, then repo is only what it is called.
+    """
 
     repo: str
-    revision: str
+    revision: str | None
     license: str
 
 
 @dataclass(frozen=True)
 class Data:
-    """A published mixture. revision: the tag. mixture_id, licenses, languages: its manifest's."""
+    """A mixture. repo, revision: where it is published, and the tag; None where it is a folder's.
 
-    repo: str
+    mixture_id, licenses, languages: its manifest's.
+    """
+
+    repo: str | None
     config: str
-    revision: str
+    revision: str | None
     mixture_id: str
     licenses: tuple[str, ...]
     languages: tuple[str, ...]
@@ -93,10 +99,12 @@ def model_card(model: AdapterCard | MergedCard) -> str:
         prompt=system_prompt("ranking"),
         tasks=[task for task in TASK_WORDS.values() if task != TASK_WORDS["ranking"]],
     )
+    relation = "merge" if len(weighted) > 1 else "finetune" if merged else "adapter"
+    on_hub = model.base.revision is not None
     front = ModelCardData(
-        base_model=model.base.repo,
-        base_model_relation="merge" if len(weighted) > 1 else "finetune" if merged else "adapter",
-        datasets=_unique(one.data.repo for one in adapters),
+        base_model=model.base.repo if on_hub else None,
+        base_model_relation=relation if on_hub else None,
+        datasets=_unique(one.data.repo for one in adapters if one.data.repo) or None,
         language=_unique(code for one in adapters for code in one.data.languages),
         library_name="transformers" if merged else "peft",
         pipeline_tag="text-generation",
@@ -117,10 +125,11 @@ def _unique(values: Iterable[str]) -> list[str]:
 
 
 def _license(decides: Licence, repo: str) -> tuple[str, str | None, str | None]:
-    """The Hub's id of a licence; where it has none, also a name and a link."""
+    """The Hub's id of a licence; where it has none, also a name and a link, if there is one."""
     if decides.hub != "other":
         return decides.hub, None, None
-    return "other", decides.id.lower(), decides.link or f"https://huggingface.co/{repo}#licence"
+    here = f"https://huggingface.co/{repo}#licence" if "/" in repo else None
+    return "other", decides.id.lower(), decides.link or here
 
 
 def _result(score: Score) -> EvalResult:

@@ -142,7 +142,7 @@ def _resolved(path: Path, through: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in through:
         raise ShopmixError(f"{path} includes itself, through {through[-1]}")
-    content = _read(path)
+    content = read_table(path)
     allowed = {*Recipe.model_fields, "include", "without"} - {"name"}
     for key in content:
         if key not in allowed:
@@ -178,7 +178,8 @@ def _sources(sets: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(str(name).partition(".")[0] for name in sets))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
+    """The keys of a YAML file, none of which may stand twice. Raises `ShopmixError`."""
     try:
         content = yaml.load(path.read_text("utf-8"), _Strict)
     except yaml.MarkedYAMLError as error:

@@ -22,6 +22,13 @@ V9B = AdapterCard(
     data=Data("you/shopmix", "v9b", "v1.0.0", "9" * 32, ("Apache-2.0",), ("en", "ja")),
     hyperparameters={"lr": 2e-4, "r": 64},
 )
+#: Of a mixture and a base that are in folders.
+LOCAL = AdapterCard(
+    repo="v8",
+    base=Base("track5", None, "Apache-2.0"),
+    data=Data(None, "v8", None, "8" * 32, ("Apache-2.0",), ("en",)),
+    hyperparameters={"lr": 2e-4},
+)
 MERGED = MergedCard(
     repo="you/track1",
     base=BASE,

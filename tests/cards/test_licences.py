@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builders.cards.licences import licence, strictest, strictest_first, terms
+from builders.cards.licences import licence, named, strictest, strictest_first, terms
 from tests.conftest import BUILDERS
 
 M2, REVIEWS = "LicenseRef-Amazon-M2-research", "LicenseRef-Amazon-Reviews-2023-research"
@@ -34,6 +34,21 @@ def test_what_each_source_allows(
 ) -> None:
     found = licence(BUILDERS[source].source.license)
     assert (found.redistribute, found.commercial, found.hub) == (redistribute, commercial, hub)
+
+
+@pytest.mark.parametrize(
+    ("name", "id"),
+    [
+        ("apache-2.0", "Apache-2.0"),
+        ("cc-by-nc-4.0", "CC-BY-NC-4.0"),
+        ("tongyi-qianwen", "LicenseRef-Tongyi-Qianwen"),
+        (M2.lower(), M2),  # as our own cards have it
+        ("llama3", "LicenseRef-llama3"),
+        ("licenseref-mine", "LicenseRef-mine"),
+    ],
+)
+def test_the_name_in_a_card(name: str, id: str) -> None:
+    assert named(name) == id
 
 
 def test_unknown_is_not_redistributable_and_says_so() -> None:

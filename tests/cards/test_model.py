@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
+from builders.cards.front_matter import parsed, split
 from builders.cards.model import AdapterCard, MergedCard, Weighted, model_card
-from tests.cards.models import BASE, HOW, MERGED, V8, V9B
+from tests.cards.models import BASE, HOW, LOCAL, MERGED, V8, V9B
+
+BOTH = (Weighted(LOCAL, 1.0), Weighted(replace(LOCAL, repo="again"), 0.5))
 
 
 def told(model: AdapterCard | MergedCard) -> dict[str, Any]:
@@ -65,6 +69,34 @@ def test_merged() -> None:
     text = model_card(MERGED)
     assert "adapter you/v8-lora, weight 0.5625, trained on" in text
     assert "adapter you/v9b-lora, weight 0.75, trained on" in text
+
+
+@pytest.mark.parametrize("model", [LOCAL, replace(MERGED, base=LOCAL.base, adapters=BOTH)])
+def test_what_is_in_folders_has_no_link(model: AdapterCard | MergedCard) -> None:
+    """Nor does the front matter name what the Hub does not know."""
+    text = model_card(model)
+    assert not {"base_model", "base_model_relation", "datasets"} & parsed(split(text)[0]).keys()
+    assert "(https://huggingface.co/" not in text
+    assert "- base model: track5, from a folder\n" in text
+    assert f"trained on mixture v8 `{'8' * 32}`, from a folder\n" in text
+    assert "None`" not in text
+
+
+def test_a_base_in_a_folder_is_loaded_without_a_revision() -> None:
+    assert 'base, revision = "track5", None' in model_card(LOCAL)
+
+
+def test_the_published_part_of_a_merge_keeps_its_link() -> None:
+    both = replace(MERGED, adapters=(Weighted(LOCAL, 1.0), Weighted(V9B, 1.0)))
+    assert told(both)["datasets"] == ["you/shopmix"]
+    text = model_card(both)
+    assert "[you/shopmix](https://huggingface.co/datasets/you/shopmix), config `v9b`" in text
+    assert "adapter v8, weight 1.0, trained on mixture v8" in text
+
+
+def test_a_licence_without_a_link_has_none() -> None:
+    own = replace(LOCAL, base=replace(BASE, license="LicenseRef-Mine"))
+    assert told(own)["license_link"] is None
 
 
 def test_one_adapter_merged_is_a_finetune() -> None:

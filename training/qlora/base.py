@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,22 +11,15 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from builders.cards.front_matter import parsed, split
+from builders.cards.licences import named as licence_named
 from builders.errors import ShopmixError
 from builders.publish.talk import talking
-from training.qlora.repo import named
+from training.models import named
+from training.wise_ft import journal
+from training.wise_ft.checkpoint import CONFIG, open_checkpoint, read_json
+from training.wise_ft.merge import NAME as MERGE
 
-CONFIG, CARD, INDEX, MERGE = (
-    "config.json",
-    "README.md",
-    "model.safetensors.index.json",
-    "merge.json",
-)
-#: What the Hub calls a licence, in SPDX's words; any other becomes LicenseRef-<its name>.
-_SPDX = {
-    "apache-2.0": "Apache-2.0",
-    "mit": "MIT",
-    "tongyi-qianwen": "LicenseRef-Tongyi-Qianwen",
-}
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -66,36 +58,28 @@ def find(what: str) -> Base:
 
 def merged(folder: Path) -> Base:
     """A model that `training.wise_ft` has merged. Raises `ShopmixError` where it is not whole."""
-    anew = "give a folder that python -m training.wise_ft has finished"
+    if (folder / journal.NAME).is_file():
+        raise ShopmixError(
+            f"--from {folder}: its merge has not ended: run that command again, it goes on"
+        )
     if not (folder / MERGE).is_file():
-        raise ShopmixError(f"--from {folder}: {MERGE} is missing: {anew}")
-    told = _json(folder / MERGE)
+        raise ShopmixError(
+            f"--from {folder}: {MERGE} is missing: give a folder that python -m training.wise_ft "
+            f"--out has made, or name any other model with --base"
+        )
+    told, found = read_json(folder / MERGE), open_checkpoint(folder)
     sizes = {file["path"]: file["bytes"] for file in told["files"]}
-    wanted = [*sizes, CONFIG, *([INDEX] if len(sizes) > 1 else [])]
-    for name in wanted:
-        if not (folder / name).is_file():
-            raise ShopmixError(f"--from {folder}: {name} is missing: {anew}")
-        if name in sizes and (folder / name).stat().st_size != sizes[name]:
-            raise ShopmixError(f"--from {folder}: {name} is not what {MERGE} says: {anew}")
+    if {shard.file.name: shard.size for shard in found.shards} != sizes:
+        raise ShopmixError(
+            f"--from {folder}: its weights are not what {MERGE} says: copy it, or merge, anew"
+        )
     return replace(_in_folder(folder), merge=told)
 
 
 def _in_folder(folder: Path) -> Base:
-    config, card = _json(folder / CONFIG), folder / CARD
+    config, card = read_json(folder / CONFIG), folder / CARD
     text = card.read_text("utf-8") if card.is_file() else ""
     return Base(str(folder), None, _license(text), config)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ShopmixError(f"{file} is missing: give a folder with a model in it") from None
-    except (OSError, ValueError) as error:
-        raise ShopmixError(f"{file} cannot be read as JSON: {error}") from None
-    if not isinstance(told, dict):
-        raise ShopmixError(f"{file} holds no JSON object")
-    return told
 
 
 def _on_the_hub(repo: str, revision: str | None) -> Base:
@@ -110,7 +94,7 @@ def _on_the_hub(repo: str, revision: str | None) -> Base:
         card = _fetched(repo, commit, CARD).read_text("utf-8")
     except EntryNotFoundError:
         card = ""
-    return Base(repo, commit, _license(card), _json(file))
+    return Base(repo, commit, _license(card), read_json(file))
 
 
 def _fetched(repo: str, revision: str | None, name: str) -> Path:
@@ -129,4 +113,4 @@ def _license(card: str) -> str:
     said = front.get("license")
     if said == "other":
         said = front.get("license_name")
-    return _SPDX.get(str(said).lower(), f"LicenseRef-{said or 'unknown'}")
+    return licence_named(str(said or "unknown"))

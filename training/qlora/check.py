@@ -12,9 +12,9 @@ from rich.text import Text
 
 from builders.console import Reporter
 from builders.errors import ShopmixError
-from training.qlora.capability import capabilities
 from training.qlora.dataset import Mixture
 from training.qlora.engine import Axolotl
+from training.qlora.gpus import GPUS, Gpu
 from training.qlora.settings import Settings
 
 #: Samples of each task type that are looked at, and shown.
@@ -46,7 +46,7 @@ def check(
     """
     report.note("axolotl checks the configuration")
     samples = _samples(mixture)
-    gpu = None if settings.tiny else settings.gpu
+    gpu = None if settings.tiny else GPUS[settings.gpu]
     asked = {
         "config": config,
         "capabilities": capabilities(gpu, settings.gpus),
@@ -72,6 +72,18 @@ def check(
         f"answer and {answer['end']} carry loss, and nothing else"
     )
     return dict(answer["packages"])
+
+
+def capabilities(gpu: Gpu | None, gpus: int) -> dict[str, Any]:
+    """What axolotl's `validate_config` wants to know of the machine; gpu None is a CPU."""
+    ampere = gpu is not None and gpu.ampere
+    return {
+        "bf16": ampere,
+        "tf32": ampere,
+        "fp8": gpu is not None and gpu.capability >= 90,
+        "n_gpu": gpus,
+        "compute_capability": f"sm_{gpu.capability}" if gpu else None,
+    }
 
 
 def _samples(mixture: Mixture) -> list[_Sample]:

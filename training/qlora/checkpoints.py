@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 STATE, ADAPTER = "trainer_state.json", "adapter_model.safetensors"
+#: The optimizer's state in one file: of one process, and of FSDP with whole state dicts.
+_OPTIMIZERS = ("optimizer.pt", "optimizer.bin")
 
 
 def steps(out: Path) -> dict[int, Path]:
@@ -39,16 +41,16 @@ def whole(checkpoint: Path, gpus: int) -> bool:
     number = int(checkpoint.name.partition("-")[2])
     if told is None or told.get("global_step") != number or not _adapter(checkpoint / ADAPTER):
         return False
-    files = [path for path in checkpoint.rglob("*") if path.suffix in (".pt", ".pth")]
+    files = [path for path in checkpoint.rglob("*") if path.suffix in (".pt", ".pth", ".bin")]
     chance = [path for path in files if path.name.startswith("rng_state")]
     parts = [path for path in files if path.name.endswith("optim_states.pt")]  # DeepSpeed's
-    sharded = [path.parent for path in checkpoint.rglob("*.distcp")]  # FSDP's
+    sharded = [path.parent for path in checkpoint.rglob("*.distcp")]  # FSDP's, if it was --set
     return (
         all(map(zipfile.is_zipfile, files))  # torch's files are; the directory is at the end
         and len(chance) == gpus
         and len(parts) in (0, gpus)
         and all((folder / ".metadata").is_file() for folder in sharded)
-        and bool(parts or sharded or (checkpoint / "optimizer.pt").is_file())
+        and (bool(parts or sharded) or any((checkpoint / name).is_file() for name in _OPTIMIZERS))
     )
 
 

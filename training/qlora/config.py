@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ import yaml
 from builders.mixture.manifest import TRAIN, VALIDATION
 from training.qlora import hyperparameters
 from training.qlora.base import Base
-from training.qlora.capability import has_bf16
 from training.qlora.dataset import Mixture
+from training.qlora.gpus import GPUS
 from training.qlora.hyperparameters import OPEN, PUBLISHED, Hyperparameters
 from training.qlora.settings import Settings
 
@@ -41,6 +41,13 @@ _FSDP: dict[str, Any] = {
         "state_dict_type": "FULL_STATE_DICT",
     },
 }
+_LENGTHS = {"excess_length_strategy": "drop"}
+#: axolotl warns that PyTorch's attention with packs in bf16 may make a loss of 0 on Ampere.
+_FLASH = {"attn_implementation": "flash_attention_2"}
+#: Older GPUs have PyTorch's alone, by a mask: its kernel for packs is FlashAttention's.
+_SDPA = {"attn_implementation": "sdpa", "sdpa_varlen": False}
+#: NF4, its scales quantised once more.
+_NF4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 #: A few steps of a tiny model, without what only GPUs have.
 _TINY: dict[str, Any] = {
     "learning_rate": 0.01,
@@ -51,18 +58,18 @@ _TINY: dict[str, Any] = {
     "sequence_len": 1024,
     "max_steps": 8,
     "saves_per_epoch": None,
-    "evals_per_epoch": None,
     "save_steps": 3,
-    "eval_steps": 8,
-    "eval_sample_packing": False,
     "dataset_num_proc": 1,
     "pad_to_sequence_len": False,
+    "attn_implementation": "sdpa",
     "bf16": False,
     "tf32": False,
     "lora_mlp_kernel": False,
     "lora_qkv_kernel": False,
     "lora_o_kernel": False,
 }
+#: One evaluation, at its end.
+_TINY_EVALUATED = {"evals_per_epoch": None, "eval_steps": 8, "eval_sample_packing": False}
 
 
 class _Plain(yaml.SafeDumper):
@@ -86,62 +93,34 @@ def layers(settings: Settings, mixture: Mixture, base: Base, shared: bool) -> li
 
     Raises `ShopmixError` for a hyper-parameter out of range.
     """
-    defaults = Hyperparameters().model_dump()
+    published = Hyperparameters().model_dump()
+    chosen = hyperparameters.of({**(_TINY if settings.tiny else {}), **settings.set})
+    # on a CPU bitsandbytes lays the weights out anew for an evaluation, and has no gradients then
+    evaluated = bool(mixture.entries(VALIDATION)) and not (settings.tiny and chosen.load_in_4bit)
     found = [
-        Layer("What is trained on what.", _what(settings, mixture, base)),
+        Layer("What is trained on what.", _what(settings, mixture, base, evaluated)),
         Layer(
             "Published with the winning solution (arXiv 2408.04658).",
-            {key: defaults[key] for key in PUBLISHED},
+            {key: published[key] for key in PUBLISHED},
         ),
-        Layer("Not published: our choice.", {key: defaults[key] for key in OPEN}),
+        Layer("Not published: our choice.", {key: published[key] for key in OPEN}),
+        Layer("A sample that is longer than sequence_len is left out.", _LENGTHS),
         Layer(
-            "The base in 4 bits: NF4, its scales quantised once more.",
-            {
-                "bnb_config_kwargs": {
-                    "bnb_4bit_quant_type": "nf4",
-                    "bnb_4bit_use_double_quant": True,
-                }
-            },
+            "Checkpoints: the same command again goes on from the last.", _checkpoints(evaluated)
         ),
-        Layer(
-            "A sample that is longer than sequence_len is left out. Attention never leaves its own "
-            "sample.",
-            {
-                "excess_length_strategy": "drop",
-                "eval_sample_packing": True,
-                "pad_to_sequence_len": True,
-                "attn_implementation": "sdpa",
-            },
-        ),
-        Layer("Number formats, and memory.", _formats(settings)),
-        Layer(
-            "Checkpoints: the same command again goes on from the last.",
-            {
-                "saves_per_epoch": 4,
-                "evals_per_epoch": 4 if mixture.entries(VALIDATION) else None,
-                "save_total_limit": 4,
-                "auto_resume_from_checkpoints": True,
-                "logging_steps": 1,
-            },
-        ),
-        *_parallel(settings, shared),
-        *([Layer("The profile cpu-tiny.", _TINY)] if settings.tiny else []),
-        *([Layer("Set on the command line.", settings.set)] if settings.set else []),
+        *_on_gpus(settings, shared),
     ]
-    chosen = hyper(found)
-    spelt = {key: getattr(chosen, key) for key in settings.set if key in defaults}
-    found[-1] = Layer(found[-1].comment, {**found[-1].keys, **spelt})
-    if not chosen.load_in_4bit:
-        found = [layer for layer in found if "bnb_config_kwargs" not in layer.keys]
-    elif settings.tiny:
-        found.append(
-            Layer(
-                "No evaluation: on a CPU bitsandbytes lays the weights out anew for it, and has no "
-                "gradients then.",
-                {"test_datasets": None, "eval_steps": None, "eval_sample_packing": None},
-            )
-        )
-    return found
+    if chosen.load_in_4bit:
+        found.append(Layer("The base in 4 bits.", {"bnb_config_kwargs": _NF4}))
+    if chosen.sample_packing:
+        packed = {"pad_to_sequence_len": True, "eval_sample_packing": evaluated or None}
+        found.append(Layer("Packs are of one length.", packed))
+    if settings.tiny:
+        keys = _TINY | (_TINY_EVALUATED if evaluated else {})
+        found.append(Layer("The profile cpu-tiny.", keys))
+    spelt = chosen.model_dump()
+    asked = {key: spelt.get(key, value) for key, value in settings.set.items()}
+    return [*found, Layer("Set on the command line.", asked)]
 
 
 def hyper(found: Sequence[Layer]) -> Hyperparameters:
@@ -176,32 +155,36 @@ def text(found: Sequence[Layer], command: Sequence[str], mixture: Mixture) -> st
     return "\n".join(told)
 
 
-def _what(settings: Settings, mixture: Mixture, base: Base) -> dict[str, Any]:
+def _what(settings: Settings, mixture: Mixture, base: Base, evaluated: bool) -> dict[str, Any]:
     return {
         "base_model": base.name,
         "revision_of_model": base.revision,
         "chat_template": "tokenizer_default",
         "datasets": mixture.entries(TRAIN),
-        "test_datasets": mixture.entries(VALIDATION) or None,
+        "test_datasets": mixture.entries(VALIDATION) if evaluated else None,
         "dataset_prepared_path": str(settings.out / PREPARED),
         "output_dir": str(settings.out),
     }
 
 
-def _formats(settings: Settings) -> dict[str, Any]:
-    bf16 = has_bf16(settings.gpu)
+def _checkpoints(evaluated: bool) -> dict[str, Any]:
     return {
-        "bf16": bf16,
-        "fp16": None if bf16 else True,
-        "tf32": bf16,
-        "gradient_checkpointing": True,
+        "saves_per_epoch": 4,
+        "evals_per_epoch": 4 if evaluated else None,
+        "save_total_limit": 4,
+        "auto_resume_from_checkpoints": True,
+        "logging_steps": 1,
     }
 
 
-def _parallel(settings: Settings, shared: bool) -> list[Layer]:
-    if settings.gpus == 1:
-        return []
-    if shared:
-        return [Layer("FSDP: each GPU holds a share of the base.", _FSDP)]
-    path = str(settings.out / DEEPSPEED)
-    return [Layer("DeepSpeed's ZeRO-2: each GPU holds the whole base.", {"deepspeed": path})]
+def _on_gpus(settings: Settings, shared: bool) -> Iterator[Layer]:
+    """Number formats, attention, and who holds what."""
+    new = GPUS[settings.gpu].ampere
+    formats = {"bf16": new, "fp16": None if new else True, "tf32": new}
+    yield Layer("Number formats, and memory.", {**formats, "gradient_checkpointing": True})
+    yield Layer("Attention, by which no sample of a pack sees another.", _FLASH if new else _SDPA)
+    if settings.gpus > 1 and shared:
+        yield Layer("FSDP: each GPU holds a share of the base.", _FSDP)
+    elif settings.gpus > 1:
+        path = str(settings.out / DEEPSPEED)
+        yield Layer("DeepSpeed's ZeRO-2: each GPU holds the whole base.", {"deepspeed": path})

@@ -15,7 +15,7 @@ from builders.errors import ShopmixError
 from builders.mixture.manifest import NAME, TRAIN, File, Manifest, parse, whole
 from builders.mixture.settings import MIXTURES
 from builders.publish.talk import talking
-from training.qlora.repo import named
+from training.models import named
 
 #: How axolotl reads a sample: the chat template, and loss on what the assistant says alone.
 _READ = {

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -70,8 +70,9 @@ class Axolotl:
         )
         assert child.stdout
         try:
-            with child, _passed_on(child) as signals, log.open("ab") as written:
+            with _passed_on(child) as signals, log.open("ab") as written:
                 _copy(child.stdout, written, last)
+                child.wait()
         except OSError as error:
             if error.filename is None and not isinstance(error, BrokenPipeError):
                 error.filename = str(log)
@@ -80,6 +81,7 @@ class Axolotl:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGTERM)
                 child.wait()
+            child.stdout.close()
         if signal.SIGINT in signals:
             raise KeyboardInterrupt
         if signals:
@@ -130,7 +132,8 @@ def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        os.killpg(child.pid, number)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(child.pid, number)
 
     before = {one: signal.signal(one, pass_on) for one in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -14,12 +14,17 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Gpu:
     """A kind of GPU. memory: bytes. flops: of bf16 a second, at best; of fp16 where it has none.
-    capability: NVIDIA's compute capability, 80 for 8.0; bf16 and TF32 begin there."""
+    capability: NVIDIA's compute capability, 80 for 8.0."""
 
     name: str
     memory: int
     flops: float
     capability: int
+
+    @property
+    def ampere(self) -> bool:
+        """Whether it has what came with Ampere: bf16 and TF32, and what FlashAttention needs."""
+        return self.capability >= 80
 
 
 def _gpus(*rows: tuple[str, int, float, int]) -> Mapping[str, Gpu]:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from builders.cards.model import AdapterCard, Data, model_card
-from builders.cards.model import Base as CardBase
+from builders.cards.model import model_card
 from builders.errors import ShopmixError
 from builders.manifest import replacing
+from training.card import TRAINING, Trained, adapter_card
 from training.qlora import checkpoints, hyperparameters
-from training.qlora.base import Base
+from training.qlora.base import CARD, Base
 from training.qlora.config import CONFIG
 from training.qlora.dataset import Mixture
 
-RUN, TRAINING, CARD = "run.json", "training.json", "README.md"
+RUN = "run.json"
 #: Keys whose values are places: the same run may be asked for from another folder.
 _PLACES = {
     "base_model", "datasets", "test_datasets", "dataset_prepared_path", "output_dir", "deepspeed",
@@ -34,7 +34,13 @@ def decided(config: Mapping[str, Any], mixture: Mixture, base: Base, gpus: int) 
     return {
         "mixture": manifest.mixture,
         "mixture_id": manifest.id,
-        "dataset": {"where": mixture.where, "revision": mixture.revision, "commit": mixture.commit},
+        "dataset": {
+            "where": mixture.where,
+            "revision": mixture.revision,
+            "commit": mixture.commit,
+            "licenses": list(manifest.licenses),
+            "languages": list(manifest.languages),
+        },
         "base": {"name": base.place, "revision": base.revision, "license": base.license},
         "merge": base.merge,
         "gpus": gpus,
@@ -66,9 +72,8 @@ def write_run(out: Path, told: Mapping[str, Any]) -> None:
 
 
 def write_end(
-    out: Path, told: Mapping[str, Any], mixture: Mixture, base: Base, packages: Mapping[str, str],
-    resumed: int, seconds: float,
-) -> dict[str, Any]:  # fmt: skip
+    out: Path, told: Mapping[str, Any], packages: Mapping[str, str], resumed: int, seconds: float
+) -> dict[str, Any]:
     """Write `TRAINING` and the adapter's card, once axolotl has ended; returns the former.
 
     resumed: the step that the last session began at. seconds: what that took. Raises `ShopmixError`
@@ -88,7 +93,8 @@ def write_end(
         "last_session": {"from_step": resumed, "seconds": round(seconds, 1)},
     }
     with replacing(out / CARD) as half:
-        half.write_text(_card(out, ended, mixture, base), "utf-8")
+        card = adapter_card(out.resolve().name, Trained.model_validate(ended))
+        half.write_text(model_card(card), "utf-8")
     _write(out / TRAINING, ended)
     return ended
 
@@ -105,35 +111,6 @@ def _last(out: Path) -> dict[str, Any]:
     if not (out / checkpoints.ADAPTER).is_file():
         raise ShopmixError(f"{out}: axolotl has left no {checkpoints.ADAPTER}, see {out}/{CONFIG}")
     return state
-
-
-def _card(out: Path, ended: Mapping[str, Any], mixture: Mixture, base: Base) -> str:
-    manifest = mixture.manifest
-    limits = []
-    if base.merge:
-        parts = ", ".join(
-            f"{one['name']} (weight {one['weight']})" for one in base.merge["adapters"]
-        )
-        limits.append(
-            f"Its base is a merged model: {base.merge['base']} with {parts}. On any other base it "
-            f"is of no use."
-        )
-    return model_card(
-        AdapterCard(
-            repo=out.resolve().name,
-            base=CardBase(base.name, base.revision or "unknown", base.license),
-            data=Data(
-                repo=mixture.where,
-                config=manifest.mixture,
-                revision=mixture.revision or "not published",
-                mixture_id=manifest.id,
-                licenses=tuple(manifest.licenses),
-                languages=tuple(manifest.languages),
-            ),
-            hyperparameters={**ended["hyperparameters"], "steps": ended["steps"]},
-            limits=tuple(limits),
-        )
-    )
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

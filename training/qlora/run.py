@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from builders.errors import FatalError, ShopmixError
 from builders.manifest import replacing
 from builders.mixture.manifest import TRAIN
 from training import tiny
+from training.lock import hold
 from training.qlora import base, checkpoints, config, dataset, engine, prepared, record
 from training.qlora.architecture import Architecture, architecture
 from training.qlora.base import Base
@@ -64,7 +64,8 @@ def run(settings: Settings, command: Sequence[str], report: Reporter) -> None:
             return
         packages = check(keys, settings, mixture, axolotl, report)
         if not settings.check:
-            _train(settings, decided, mixture, trained, axolotl, packages, lock, report)
+            _needs_deepspeed(keys, packages, axolotl)
+            _train(settings, decided, axolotl, packages, lock, report)
 
 
 def _configured(
@@ -105,6 +106,17 @@ def _axolotl(settings: Settings) -> Axolotl | None:
         raise
 
 
+def _needs_deepspeed(
+    keys: Mapping[str, Any], packages: Mapping[str, str], axolotl: Axolotl
+) -> None:
+    """Raises `ShopmixError` where it is asked for and missing: axolotl would stumble late."""
+    if "deepspeed" in keys and "deepspeed" not in packages:
+        raise ShopmixError(
+            f"axolotl's environment lacks DeepSpeed, which several GPUs need: {axolotl.bin}/python "
+            f"-m pip install 'axolotl[deepspeed]'"
+        )
+
+
 def _write(settings: Settings, text: str, keys: Mapping[str, Any]) -> None:
     files = {CONFIG: text}
     if "deepspeed" in keys:
@@ -130,16 +142,13 @@ def _alone(out: Path) -> Iterator[int]:
     except OSError as error:
         raise ShopmixError(f"--out {out} cannot be written: {error.strerror or error}") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ShopmixError(f"{out}: another run is at work there: wait for its end") from None
+        hold(lock, f"{out}: another run is at work there: wait for its end")
         yield lock.fileno()
 
 
 def _train(
-    settings: Settings, decided: Mapping[str, Any], mixture: Mixture, trained: Base,
-    axolotl: Axolotl, packages: Mapping[str, str], lock: int, report: Reporter,
+    settings: Settings, decided: Mapping[str, Any], axolotl: Axolotl,
+    packages: Mapping[str, str], lock: int, report: Reporter,
 ) -> None:  # fmt: skip
     out, start = settings.out, time.perf_counter()
     for path in checkpoints.set_aside(out, settings.gpus):
@@ -158,7 +167,7 @@ def _train(
             f"cannot write {error.filename or out}: {error.strerror or error}"
         ) from None
     seconds = time.perf_counter() - start
-    ended = record.write_end(out, decided, mixture, trained, packages, resumed, seconds)
+    ended = record.write_end(out, decided, packages, resumed, seconds)
     first, last = ended["loss"][0][1], ended["loss"][-1][1]
     report.note(f"{out}: {ended['steps']:,} steps, loss {first:.3f} at first, {last:.3f} at last")
 

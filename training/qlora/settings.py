@@ -36,7 +36,7 @@ class Settings(BaseModel):
     base: str | None = None
     merged: Path | None = None
     dataset: str = str(MIXTURES)
-    gpus: int = Field(8, gt=0)
+    gpus: int = Field(gt=0)
     gpu: str = "a100-80gb"
     out: Path
     profile: Literal["cpu-tiny"] | None = None
@@ -95,12 +95,16 @@ def arguments(argv: Sequence[str] | None) -> Settings:
     )  # fmt: skip
     given = vars(parser.parse_args(argv))
     given["out"] = given["out"] or RUNS / given["mixture"]
-    given["gpus"] = given["gpus"] or (1 if given["profile"] else 8)
     given["set"] = dict(map(_key, given["set"]))
     if given["base"] and given["merged"]:
         raise ShopmixError("--base and --from both name the model to train on: give one of them")
-    if given["profile"] and (given["base"] or given["merged"]):
-        raise ShopmixError("--profile cpu-tiny makes its own model: leave --base and --from out")
+    if given["profile"] and (given["base"] or given["merged"] or given["gpus"]):
+        raise ShopmixError(
+            "--profile cpu-tiny makes its own model, for one CPU: leave --base, --from and --gpus "
+            "out"
+        )
+    if given["gpus"] is None:
+        given["gpus"] = 1 if given["profile"] else 8
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

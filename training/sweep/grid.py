@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -47,7 +48,7 @@ def axes(adapters: Sequence[str], alphas: Sequence[str]) -> tuple[Axis, ...]:
         Axis(adapter, weights(next(tried))) if "=" not in adapter else _fixed(adapter)
         for adapter in adapters
     )
-    if (count := len(list(points(made)))) > MOST:
+    if (count := math.prod(len(axis.weights) for axis in made)) > MOST:
         raise ShopmixError(f"--alphas make {count:,} points, more than {MOST:,}")
     return made
 
@@ -69,10 +70,9 @@ def weights(text: str) -> tuple[float, ...]:
             found.add(bounds[0])
         elif len(bounds) == 3 and bounds[0] <= bounds[1] and bounds[2] > 0:
             start, stop, step = bounds
-            steps = (stop - start) // step
-            if steps >= MOST:
+            if (stop - start) / step >= MOST:
                 raise ShopmixError(f"--alphas {text}: {part} has more than {MOST:,} weights")
-            found |= {start + i * step for i in range(int(steps) + 1)}
+            found |= {start + i * step for i in range(int((stop - start) // step) + 1)}
         else:
             raise ShopmixError(
                 f"--alphas {text}: {part} is no range: FROM:TO:STEP is wanted, as 0:1:0.1"
@@ -83,9 +83,10 @@ def weights(text: str) -> tuple[float, ...]:
 def _number(text: str, where: str) -> Decimal:
     try:
         number = Decimal(text.strip())
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
+        fits = math.isfinite(number)
+    except (InvalidOperation, ValueError):  # the latter is a signalling NaN's
+        fits = False
+    if not fits:
         raise ShopmixError(f"{where}: {text!r} is not a number")
     return number + 0  # no negative zero
 

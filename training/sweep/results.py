@@ -6,7 +6,6 @@ neither a crash nor another grid over the same adapters pays for a point twice.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from builders.errors import FatalError, ShopmixError
+from training.lock import hold
+from training.wise_ft.write import write_all
 
 NAME = "results.jsonl"
 
@@ -76,8 +77,7 @@ class Results:
     def add(self, point: Scored) -> None:
         """Keep a point; it is on disk when this returns. Raises `FatalError` where it cannot be."""
         try:
-            self._opened.write(point.model_dump_json().encode() + b"\n")
-            self._opened.flush()
+            write_all(self._opened.fileno(), point.model_dump_json().encode() + b"\n")
             os.fsync(self._opened.fileno())
         except OSError as error:
             raise _unwritable(self._opened.name, error) from None
@@ -94,10 +94,7 @@ def kept(folder: Path) -> Iterator[Results]:
     except OSError as error:
         raise _unwritable(file, error) from None
     with opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ShopmixError(f"another sweep is at work in {folder}") from None
+        hold(opened, f"another sweep is at work in {folder}")
         opened.seek(0)
         yield Results(file, opened)
 

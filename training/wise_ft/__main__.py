@@ -77,6 +77,12 @@ def _combination(given: argparse.Namespace, report: Reporter) -> Combination:
     if given.adapter:
         raise ShopmixError("--track has adapters of its own: give --track or --adapter")
     recipe = track(given.track)
+    for name in recipe.adapters:
+        if not (given.runs / name).is_dir():  # else the Hub would be asked for it
+            raise ShopmixError(
+                f"{given.runs / name} is no folder: train it by python -m training.qlora {name}, "
+                f"or say with --runs DIR where the adapters are"
+            )
     adapters = [f"{given.runs / name}={weight}" for name, weight in recipe.adapters.items()]
     return opened(given.base or recipe.base_model, adapters, report.note)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,9 @@ class Adapter:
         return {*self.pairs, *self.replaced}
 
 
-def read_adapter(
-    folder: Path, name: str | None = None, progress: Callable[[int], None] = lambda done: None
-) -> Adapter:
+def read_adapter(folder: Path, name: str | None = None) -> Adapter:
     """The adapter in a folder; all of it is read once. name: what it is called, else the folder.
 
-    progress: called with the bytes read so far.
     Raises `ShopmixError` for files that are not whole, for numbers that are not finite, and for
     every formula that is not LoRA's own.
     """
@@ -91,11 +88,8 @@ def read_adapter(
             + ("save adapter_model.bin anew with PEFT, as safetensors" if pickled else "train it")
         )
     tensors = open_shard(folder / WEIGHTS).tensors
-    done = 0
     for tensor in tensors:
         _check_numbers(tensor)
-        done += tensor.end - tensor.start
-        progress(done)
     halves, replaced = _sorted(tensors)
     pairs = dict(_pairs(halves, config, folder))
     if not pairs and not replaced:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ import numpy as np
 from builders.errors import ShopmixError
 from training.wise_ft.adapter import Pair
 from training.wise_ft.change import Change, changes
-from training.wise_ft.checkpoint import WIDTHS, Tensor
+from training.wise_ft.checkpoint import WIDTHS, Entry, Tensor, header
 from training.wise_ft.combination import Combination
 from training.wise_ft.numbers import read
 from training.wise_ft.peft_names import lora_config, modules_of
 from training.wise_ft.svd import Approximation, approximate
 
 _PREFIX = "base_model.model."
-
-Entry = tuple[str, str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -91,15 +88,7 @@ class Plan:
     @cached_property
     def header(self) -> bytes:
         """The first bytes of the safetensors file."""
-        entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-        at = 0
-        for name, dtype, shape in self._entries():
-            end = at + math.prod(shape) * WIDTHS[dtype]
-            entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, end]}
-            at = end
-        text = json.dumps(entries, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)  # as safetensors aligns tensors
-        return len(text).to_bytes(8, "little") + text
+        return header(self._entries(), {"format": "pt"})
 
     @property
     def size(self) -> int:
@@ -136,7 +125,7 @@ def plan(made: Combination, rank: int | None) -> Plan:
     ranks = {one.module: one.written for one in low}
     named = {*made.base.tensors, *found}
     config = lora_config(ranks, saved, modules_of(named)) | {
-        "base_model_name_or_path": made.base.name,
+        "base_model_name_or_path": _repo(made),
         "revision": made.revision,
         "task_type": made.parts[0].adapter.config.get("task_type"),
         "bias": "all" if biases else "none",
@@ -147,6 +136,11 @@ def plan(made: Combination, rank: int | None) -> Plan:
         inner = ".base_layer" if _module(name) in ranks else ""  # as PEFT wraps what it adapts
         full.append(_full(made, found, name, f"{_module(name)}{inner}.bias"))
     return Plan(config, low, tuple(full))
+
+
+def _repo(made: Combination) -> str:
+    """The base as PEFT asks for it, its revision apart."""
+    return made.base.name.partition("@")[0] if made.revision else made.base.name
 
 
 def _nothing(made: Combination) -> dict[str, Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,9 @@ WIDTHS = MappingProxyType(
 )
 #: safetensors itself takes no longer header.
 _LONGEST_HEADER = 100_000_000
+
+#: Name, type and shape of a tensor.
+Entry = tuple[str, str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -118,12 +121,25 @@ def open_shard(file: Path) -> Shard:
     return Shard(file, head + text, metadata, tuple(tensors))
 
 
+def header(entries: Iterable[Entry], metadata: Mapping[str, str] | None) -> bytes:
+    """All before the tensors in a safetensors file of these, which follow in the same order."""
+    told: dict[str, Any] = {} if metadata is None else {"__metadata__": metadata}
+    at = 0
+    for name, dtype, shape in entries:
+        end = at + math.prod(shape) * WIDTHS[dtype]
+        told[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(told, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # as safetensors aligns tensors
+    return len(text).to_bytes(8, "little") + text
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises `ShopmixError` where there is none."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise ShopmixError(f"{file} is missing: give the folder of a whole model") from None
+        raise ShopmixError(f"{file} is missing: give the folder of a model or adapter") from None
     except (OSError, ValueError) as error:
         raise ShopmixError(f"{file} cannot be read: {error}") from None
     if not isinstance(content, dict):

@@ -85,6 +85,8 @@ def parsed(text: str) -> Spec:
     if not math.isfinite(number):
         raise ShopmixError(f"--adapter {text}: the weight {weight!r} is no number, as 0.56 is")
     first, *others = where.split("+")
+    if not all([first, *others]):
+        raise ShopmixError(f"--adapter {text}: a checkpoint is missing beside +")
     beside = [str(Path(first).parent / other) for other in others]
     return Spec((first, *beside), number)
 
@@ -110,7 +112,7 @@ def opened(
             note(f"reading the adapter {found.name}")
             adapter = read_adapter(found.folder, found.name)
             parts.append(Weighted(adapter, spec.weight / len(spec.where)))
-    _check_names(parts)
+    _check_once(parts)
     made = Combination(model, tuple(parts), where.revision)
     for part in parts:
         check_fit(made, part.adapter)
@@ -128,19 +130,15 @@ def _trained(made: Combination, part: Weighted) -> Weighted:
     return replace(part, adapter=replace(part.adapter, replaced=kept))
 
 
-def _check_names(parts: Sequence[Weighted]) -> None:
-    seen: dict[Path, str] = {}
+def _check_once(parts: Sequence[Weighted]) -> None:
+    seen: set[Path] = set()
     for part in parts:
         folder = part.adapter.folder.resolve()
         if folder in seen:
             raise ShopmixError(
                 f"{part.adapter.name} is given twice: give it once, with the sum of both weights"
             )
-        seen[folder] = part.adapter.name
-    names = [part.adapter.name for part in parts]
-    for name in names:
-        if names.count(name) > 1:
-            raise ShopmixError(f"two adapters are called {name}: give folders of different names")
+        seen.add(folder)
 
 
 def check_fit(made: Combination, adapter: Adapter) -> None:

@@ -1,10 +1,13 @@
-"""What tells one base from another, without reading all of it."""
+"""What tells one base, and one combination, from another, without reading all of it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import xxhash
 
 from training.wise_ft.checkpoint import Checkpoint
+from training.wise_ft.combination import Combination
 from training.wise_ft.numbers import read_bytes
 
 #: Bytes of each tensor that are looked at.
@@ -24,3 +27,16 @@ def digest(base: Checkpoint) -> str:
         if file.suffix in _DECIDING and file.is_file():
             told.update(file.name.encode() + b"\0" + file.read_bytes())
     return told.hexdigest()
+
+
+def identity(made: Combination) -> dict[str, Any]:
+    """What decides the bytes of all that is made of a combination."""
+    return {
+        "base": made.base.name,
+        "base_revision": made.revision,
+        "base_digest": digest(made.base),
+        "adapters": [
+            {"name": part.adapter.name, "weight": part.weight, "digest": part.adapter.digest}
+            for part in made.parts
+        ],
+    }

@@ -5,7 +5,6 @@ A line says what is safely on the disk: so many bytes of a file and their hash, 
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from builders.errors import ShopmixError
+from training.lock import hold
 
 NAME = ".merge.jsonl"
 
@@ -26,13 +26,13 @@ class Journal:
         Raises `ShopmixError` where another merge has begun here, or is at work.
         """
         self.path = folder / NAME
-        self._file = self.path.open("a+", encoding="utf-8")
+        self._file = self.path.open("a+b")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            hold(self._file, f"{folder}: another process is merging into it")
+        except ShopmixError:
             self._file.close()
-            raise ShopmixError(f"{folder}: another process is merging into it") from None
-        lines = list(self._lines())
+            raise
+        lines = self._lines()
         if lines and lines[0] != identity:
             self._file.close()
             raise ShopmixError(
@@ -40,7 +40,6 @@ class Journal:
             )
         self._known = {str(line["file"]): line for line in lines[1:]}
         if not lines:
-            self._file.truncate(0)
             self._add(identity)
 
     def __enter__(self) -> Journal:
@@ -66,18 +65,20 @@ class Journal:
         self._add(line)
 
     def _add(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(line).encode() + b"\n")
         self._file.flush()
 
     def _lines(self) -> list[dict[str, Any]]:
-        """All lines but one that a crash has cut off."""
+        """All lines up to what a crash has spoilt, which is cut off: others will follow them."""
         self._file.seek(0)
-        found = []
+        found, whole = [], 0
         for line in self._file:
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 break
             try:
                 found.append(json.loads(line))
             except ValueError:  # a crash of the machine may leave zeros
                 break
+            whole += len(line)
+        self._file.truncate(whole)
         return found

@@ -7,12 +7,13 @@ otherwise than the other, they cannot be one any more: the head gets a tensor of
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from training.wise_ft.change import Change, changes
-from training.wise_ft.checkpoint import CONFIG, INDEX, Shard, Tensor
+from training.wise_ft.checkpoint import CONFIG, INDEX, Shard, Tensor, header
 from training.wise_ft.combination import HEAD, Combination
 from training.wise_ft.numbers import equal
 
@@ -95,29 +96,19 @@ def _same(one: Change | None, other: Change | None) -> bool:
 
 def _with_head(file: Planned, head: Part) -> Planned:
     """A file with one more tensor at its end, and a header that says so."""
-    parts, at = (*file.parts, head), 0
-    entries: dict[str, Any] = {}
-    if file.source.metadata is not None:
-        entries["__metadata__"] = file.source.metadata
-    for part in parts:
-        name = HEAD if part is head else part.tensor.name
-        size = part.tensor.end - part.tensor.start
-        entries[name] = {
-            "dtype": part.tensor.dtype,
-            "shape": part.tensor.shape,
-            "data_offsets": [at, at + size],
-        }
-        at += size
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # as safetensors aligns tensors
-    return Planned(file.name, file.source, len(text).to_bytes(8, "little") + text, parts)
+    parts = (*file.parts, head)
+    named = [(HEAD if part is head else part.tensor.name, part.tensor) for part in parts]
+    entries = [(name, tensor.dtype, tensor.shape) for name, tensor in named]
+    return replace(file, header=header(entries, file.source.metadata), parts=parts)
 
 
 def _index(index: Mapping[str, Any], file: str, head: Tensor) -> dict[str, Any]:
-    """The index with the head in it, and the model's size larger by it."""
+    """The index with the head in it, and the model larger by it."""
     metadata = dict(index.get("metadata") or {})
-    if isinstance(metadata.get("total_size"), int | float):
-        metadata["total_size"] += head.end - head.start
+    grown = {"total_size": head.end - head.start, "total_parameters": math.prod(head.shape)}
+    for key, more in grown.items():
+        if isinstance(metadata.get(key), int | float):
+            metadata[key] += more
     where = dict(sorted({**index["weight_map"], HEAD: file}.items()))
     return {**index, "metadata": metadata, "weight_map": where}
 

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ from threadpoolctl import threadpool_limits
 from builders.console import Reporter
 from builders.errors import FatalError, ShopmixError
 from builders.manifest import replacing
+from training.card import merged_card
 from training.progress import moving
 from training.wise_ft import journal as journals
 from training.wise_ft.checkpoint import CONFIG, INDEX, read_json
 from training.wise_ft.combination import Combination
-from training.wise_ft.digest import digest
+from training.wise_ft.digest import identity
 from training.wise_ft.journal import Journal
 from training.wise_ft.layout import Layout, Planned, layout
-from training.wise_ft.write import HALF, Workers, sync_folder, write
+from training.wise_ft.write import HALF, Workers, sync, write
 
 #: What a merged model is made of, beside its weights.
 NAME = "merge.json"
@@ -43,18 +45,18 @@ def merge(made: Combination, out: Path, report: Reporter, link: bool = False) ->
     adapter changes become hard links of the base's, for a model that is soon thrown away.
     Raises `ShopmixError`, before the first byte for all that can be known then.
     """
-    planned, identity = layout(made), _identity(made)
+    planned, decided = layout(made), {**identity(made), "shopmix": version("shopmix")}
     if (out / NAME).is_file() and not (out / journals.NAME).is_file():
-        return _finished(out, identity)
+        return _finished(out, decided)
     _check_out(out, made)
     try:
-        _check_room(planned, out)
+        _check_room(planned, out, link)
         out.mkdir(parents=True, exist_ok=True)
-        with Journal(out, identity) as journal:
+        with Journal(out, decided) as journal:
             for left in out.glob(".*.tmp"):  # of a killed run
                 left.unlink()
             hashes = _write_all(planned, out, journal, report, link)
-            told = {**identity, "files": hashes}
+            told = {**decided, "files": hashes}
             _write_others(made, planned, out, told)
             journal.path.unlink()
     except OSError as error:
@@ -62,27 +64,9 @@ def merge(made: Combination, out: Path, report: Reporter, link: bool = False) ->
     return told
 
 
-def _identity(made: Combination) -> dict[str, Any]:
-    """All that decides the bytes."""
-    return {
-        "base": made.base.name,
-        "base_revision": made.revision,
-        "base_digest": digest(made.base),
-        "adapters": [
-            {
-                "name": part.adapter.name,
-                "weight": part.weight,
-                "digest": part.adapter.digest,
-            }
-            for part in made.parts
-        ],
-        "shopmix": version("shopmix"),
-    }
-
-
-def _finished(out: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+def _finished(out: Path, decided: Mapping[str, Any]) -> dict[str, Any]:
     told = read_json(out / NAME)
-    if {key: told.get(key) for key in identity} != dict(identity):
+    if {key: told.get(key) for key in decided} != dict(decided):
         raise ShopmixError(
             f"{out} holds another merge (see {out / NAME}): delete it, or give another --out"
         )
@@ -103,10 +87,11 @@ def _check_out(out: Path, made: Combination) -> None:
         raise ShopmixError(f"--out {out} holds other files: give a new folder")
 
 
-def _check_room(planned: Layout, out: Path) -> None:
+def _check_room(planned: Layout, out: Path, link: bool) -> None:
     """Raises `FatalError` where the disk has no room for what is not written yet."""
-    wanted = sum(file.size for file in planned.files)
-    for name in (name for file in planned.files for name in (file.name, file.name + HALF)):
+    files = [file for file in planned.files if file.changed or not link]
+    wanted = sum(file.size for file in files)
+    for name in (name for file in files for name in (file.name, file.name + HALF)):
         if (out / name).is_file():
             wanted -= (out / name).stat().st_size
     disk = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
@@ -130,7 +115,7 @@ def _write_all(
         ThreadPoolExecutor(1) as disk,
         moving(report, "merging", total) as progress,
     ):
-        workers, ending = Workers(pool, disk, 2 * threads), list[Future[None]]()
+        workers, ending = Workers(pool, disk, 16 + 4 * threads), list[Future[None]]()
         for file in planned.files:
             there = _is_there(file, out, journal)
             if there or (link and not file.changed and _linked(file, out / file.name)):
@@ -167,17 +152,28 @@ def _write_others(made: Combination, planned: Layout, out: Path, told: Mapping[s
     """The base's tokenizer and texts, then `NAME`; what a loader looks for first comes last."""
     for file in _others(made):
         if file.name not in planned.texts:
-            with replacing(out / file.name) as half:
+            with _kept(out / file.name) as half:
                 shutil.copyfile(file, half)
-    with replacing(out / NAME) as half:
+    with _kept(out / NAME) as half:
         half.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if card := merged_card(made, out):
+        with _kept(out / "README.md") as half:
+            half.write_text(card, "utf-8")
     for name in (CONFIG, *([INDEX] if made.base.index is not None else [])):
-        with replacing(out / name) as half:
+        with _kept(out / name) as half:
             if name in planned.texts:
                 half.write_text(planned.texts[name], "utf-8")
             else:
                 shutil.copyfile(made.base.folder / name, half)
-    sync_folder(out)
+    sync(out)
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[Path]:
+    """As `replacing`, and the content is on the disk before the name: the journal goes after it."""
+    with replacing(path) as half:
+        yield half
+        sync(half)
 
 
 def _others(made: Combination) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from training.wise_ft.checkpoint import WIDTHS, Tensor
 
 #: Types that numbers of models and adapters may have, and what they lie on disk as.
 STORED = {"BF16": np.uint16, "F16": np.float16, "F32": np.float32, "F64": np.float64}
-#: Bytes that are read at once where a tensor is gone through.
+#: Bytes that are read at once where a file is gone through.
 CHUNK = 8 << 20
 
 
@@ -65,15 +65,17 @@ def read(tensor: Tensor) -> NDArray[Any]:
 
 def chunks(tensor: Tensor) -> Iterator[NDArray[Any]]:
     """The numbers of a tensor from first to last, some at a time."""
-    count, step = math.prod(tensor.shape), CHUNK // WIDTHS[tensor.dtype]
+    count, step = math.prod(tensor.shape), CHUNK // max(WIDTHS.values())
     for begin in range(0, count, step):
         yield stored(tensor, begin, min(begin + step, count))
 
 
 def equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are of one type and hold the same numbers, NaN apart."""
-    alike = (one.dtype, one.shape) == (other.dtype, other.shape)
-    return alike and all(map(np.array_equal, chunks(one), chunks(other)))
+    """Whether two tensors are of one shape and hold the same numbers, NaN apart, in any types."""
+    pairs = zip(chunks(one), chunks(other), strict=True)
+    return one.shape == other.shape and all(
+        np.array_equal(widened(some), widened(same)) for some, same in pairs
+    )
 
 
 def finite(numbers: NDArray[Any]) -> bool:

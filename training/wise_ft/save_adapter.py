@@ -10,7 +10,8 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,18 @@ from numpy.typing import NDArray
 from builders.console import Reporter
 from builders.errors import FatalError, ShopmixError
 from builders.manifest import hash_file
+from training.lock import hold
 from training.progress import moving
 from training.wise_ft.adapter import WEIGHTS
 from training.wise_ft.adapter_plan import Plan, plan
 from training.wise_ft.change import Changed, blocks
 from training.wise_ft.checkpoint import read_json
 from training.wise_ft.combination import Combination
-from training.wise_ft.digest import digest
+from training.wise_ft.digest import identity
 from training.wise_ft.merge import NAME
 from training.wise_ft.numbers import finite
 from training.wise_ft.peft_config import NAME as CONFIG
-from training.wise_ft.write import sync_folder
+from training.wise_ft.write import sync
 
 
 @dataclass(frozen=True)
@@ -63,48 +65,47 @@ def save_adapter(
     """
     if rank is not None and rank < 1:
         raise ShopmixError(f"--rank {rank}: a rank is 1 or more")
-    identity = _identity(made, rank)
+    decided = {**identity(made), "rank_at_most": rank}
     if out.exists():
-        return _finished(out, identity)
+        return _finished(out, decided)
     planned = plan(made, rank)
-    half = out.with_name(f".{out.name}.part")
     try:
-        if half.exists():
-            shutil.rmtree(half)
-        half.mkdir(parents=True)
-        _check_room(half, planned)
-        saved = _write(half / WEIGHTS, planned, report or Reporter())
-        _text(half / CONFIG, planned.config)
-        _text(half / NAME, {**identity, **asdict(saved)})
-        sync_folder(half)
-        half.rename(out)
-        sync_folder(out.parent)
+        with _half(out) as half:
+            _check_room(half, planned)
+            saved = _write(half / WEIGHTS, planned, report or Reporter())
+            _text(half / CONFIG, planned.config)
+            _text(half / NAME, {**decided, **asdict(saved)})
+            sync(half)
+            half.rename(out)
+        sync(out.parent)
     except OSError as error:
         raise FatalError(f"{out} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
     return saved
 
 
-def _identity(made: Combination, rank: int | None) -> dict[str, Any]:
-    """All that decides what is written."""
-    return {
-        "base": made.base.name,
-        "base_revision": made.revision,
-        "base_digest": digest(made.base),
-        "adapters": [
-            {"name": part.adapter.name, "weight": part.weight, "digest": part.adapter.digest}
-            for part in made.parts
-        ],
-        "rank_at_most": rank,
-    }
+@contextmanager
+def _half(out: Path) -> Iterator[Path]:
+    """An empty folder of another name that no other process writes to; it goes if it fails."""
+    half = out.with_name(f".{out.name}.part")
+    half.mkdir(parents=True, exist_ok=True)
+    opened = os.open(half, os.O_RDONLY)
+    try:
+        hold(opened, f"{out}: another process is saving it: wait for its end")
+        try:
+            for left in half.iterdir():  # of a killed run
+                left.unlink()
+            yield half
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    finally:
+        os.close(opened)
 
 
-def _finished(out: Path, identity: Mapping[str, Any]) -> Saved:
+def _finished(out: Path, decided: Mapping[str, Any]) -> Saved:
     if not (out / NAME).is_file():
         raise ShopmixError(f"{out} is there already: give a new folder")
     told = read_json(out / NAME)
-    if {key: told.get(key) for key in identity} != identity or "rank" not in told:
+    if {key: told.get(key) for key in decided} != decided or "rank" not in told:
         raise ShopmixError(f"{out} holds something else (see {out / NAME}): give a new folder")
     if not (out / WEIGHTS).is_file() or hash_file(out / WEIGHTS) != told["xxh3_128"]:
         raise ShopmixError(f"{out / WEIGHTS} is not what {NAME} says: delete {out}, save it anew")
@@ -164,7 +165,5 @@ def _float32(factor: NDArray[np.float64], module: str) -> bytes:
 
 
 def _text(file: Path, told: Mapping[str, Any]) -> None:
-    with file.open("w", encoding="utf-8") as out:
-        out.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    sync(file)

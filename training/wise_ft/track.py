@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from builders.errors import ShopmixError
+from builders.mixture.recipe import read_table
 
 TRACKS = Path(__file__).resolve().parents[2] / "recipes" / "tracks"
 
@@ -24,13 +24,11 @@ class Track(BaseModel):
 def track(number: int) -> Track:
     """The recipe of track 1 to 5. Raises `ShopmixError` where it says what no recipe says."""
     path = TRACKS / f"track{number}.yaml"
+    if not path.is_file():
+        raise ShopmixError(f"--track {number}: there is no such track: 1 to 5 are")
     try:
-        return Track.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise ShopmixError(f"--track {number}: there is no such track: 1 to 5 are") from None
+        return Track.model_validate(read_table(path))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise ShopmixError(f"{path}: {key}: {first['msg']}") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise ShopmixError(f"{path} cannot be read: {error}") from None

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import xxhash
 
 from builders.errors import ShopmixError
@@ -22,17 +23,16 @@ from training.wise_ft.change import Changed, blocks
 from training.wise_ft.checkpoint import open_shard
 from training.wise_ft.journal import Journal
 from training.wise_ft.layout import Part, Planned
-from training.wise_ft.numbers import CHUNK, read_bytes
+from training.wise_ft.numbers import CHUNK, STORED, finite, read_bytes
 
 #: After so many bytes what is written goes to the disk, and the journal says so.
 SYNC = 256 << 20
 #: What a file is called until it is whole.
 HALF = ".part"
 
-
 Bytes = bytes | memoryview
 #: Bytes that are copied at once where nothing changes.
-_COPY = 2 << 20
+_COPY = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write(
         out.truncate()
         synced, safe = begin, None
         for end, data in _made(file, begin, workers):
-            _write_all(out.fileno(), data)
+            write_all(out.fileno(), data)
             digest.update(data)
             progress(len(data))
             if end - synced >= SYNC:
@@ -83,7 +83,7 @@ def write(
                 said = partial(journal.record, file.name, end, digest.hexdigest(), False)
                 safe, synced = workers.disk.submit(_sync, os.dup(out.fileno()), said), end
     name = folder / file.name
-    return workers.disk.submit(_finish, half, name, file, digest.hexdigest(), journal)
+    return workers.disk.submit(_finish, safe, half, name, file, digest.hexdigest(), journal)
 
 
 def _begun(half: Path, file: Planned, journal: Journal) -> tuple[int, xxhash.xxh3_128]:
@@ -101,7 +101,8 @@ def _begun(half: Path, file: Planned, journal: Journal) -> tuple[int, xxhash.xxh
     return (count, digest) if digest.hexdigest() == said else (0, xxhash.xxh3_128())
 
 
-def _write_all(fd: int, data: Bytes) -> None:
+def write_all(fd: int, data: Bytes) -> None:
+    """Write all of it, past any buffer. Raises `OSError`."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -115,22 +116,30 @@ def _sync(fd: int, said: Callable[[], None]) -> None:
     said()
 
 
-def _finish(half: Path, final: Path, file: Planned, digest: str, journal: Journal) -> None:
-    """Bring a file to the disk, read it back, and give it its name."""
-    with half.open("rb") as opened:
-        os.fsync(opened.fileno())
+def _finish(
+    safe: Future[None] | None,
+    half: Path,
+    final: Path,
+    file: Planned,
+    digest: str,
+    journal: Journal,
+) -> None:
+    """Bring a file to the disk, read it back, and give it its name. safe: the sync before."""
+    if safe:
+        safe.result()  # a disk that fails says so once: the next sync may end well
+    sync(half)
     shapes = {one.name: (one.dtype, one.shape) for one in open_shard(half).tensors}
     wanted = {one.name: (one.dtype, one.shape) for one in file.source.tensors}
     if not wanted.items() <= shapes.items() or hash_file(half) != digest:
         raise ShopmixError(f"{half} is not what was written to it: the disk cannot be trusted")
     half.rename(final)
-    sync_folder(final.parent)
+    sync(final.parent)
     journal.record(file.name, file.size, digest, True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names of a folder to the disk."""
-    fd = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Bring a file, or the names of a folder, to the disk."""
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:
@@ -177,4 +186,15 @@ def _made(file: Planned, begin: int, workers: Workers) -> Iterator[tuple[int, By
 
 
 def _copied(part: Part) -> Callable[[int, int], memoryview]:
-    return lambda first, last: read_bytes(part.tensor, first, last - first)
+    """What reads bytes that stay, and looks at them: a model with NaN is not passed on."""
+    tensor = part.tensor
+
+    def copy(first: int, last: int) -> memoryview:
+        data = read_bytes(tensor, first, last - first)
+        if tensor.dtype in STORED and not finite(np.frombuffer(data, STORED[tensor.dtype])):
+            raise ShopmixError(
+                f"{tensor.file}: {tensor.name}: the base holds NaN or infinity: download it anew"
+            )
+        return data
+
+    return copy

@@ -12,11 +12,12 @@ import pytest
 
 from tests.training.qlora.conftest import Configure, made, model, refused, told
 from tests.training.qlora.test_checkpoints import checkpoint
+from tests.training.qlora.test_refused import merged
 from training.qlora.engine import Axolotl
 
 OUT = Path("runs/v8")
 TINY = ("v8", "--profile", "cpu-tiny")
-PACKAGES = {"axolotl": "0.19.0", "torch": "2.13.0", "rich": "1"}
+PACKAGES = {"axolotl": "0.19.0", "deepspeed": "0.18.6", "rich": "1"}
 
 
 @pytest.fixture
@@ -57,11 +58,12 @@ def test_a_run_says_at_its_end_what_it_was(axolotl: list[list[str]], v8: Path) -
     assert found["mixture_id"] == json.loads((v8 / "manifest.json").read_text())["id"]
     assert found["steps"] == 8
     assert found["loss"] == [[step, 9.0 - step] for step in range(1, 9)]
-    assert found["packages"] == {"axolotl": "0.19.0", "torch": "2.13.0"}
+    assert found["packages"] == {"axolotl": "0.19.0", "deepspeed": "0.18.6"}
     assert found["hyperparameters"]["lora_r"] == 8
     assert found["last_session"]["from_step"] == 0
     card = (OUT / "README.md").read_text("utf-8")
-    assert f"mixture `{found['mixture_id']}`" in card
+    assert f"trained on mixture v8 `{found['mixture_id']}`, from a folder" in card
+    assert "A LoRA adapter of base, to answer" in card
     assert "| learning_rate | 0.01 |" in card
 
 
@@ -98,12 +100,27 @@ def test_several_gpus_are_a_process_each(axolotl: list[list[str]]) -> None:
     assert axolotl[1][2:] == ["--launcher", "torchrun", "--", "--standalone", "--nproc_per_node=4"]
 
 
+def test_deepspeed_is_missed_before_anything_is_run(
+    axolotl: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(PACKAGES, "deepspeed")
+    error = refused("v8", "--base", str(model(Path("base"))), "--gpus", "4")
+    assert "bin/python -m pip install 'axolotl[deepspeed]'" in error
+    assert not axolotl
+
+
+def test_a_second_round_says_so_on_its_card(axolotl: list[list[str]]) -> None:
+    merged(Path("merged"))
+    told("v8", "--from", "merged", "--gpus", "1")
+    card = (OUT / "README.md").read_text("utf-8")
+    assert "Its base is a merged model: Qwen/Qwen2-7B with runs/v8 (weight 0.56)." in card
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["--set", "lora_r=16"], "lora_r is 8, not 16"),
         (["--set", "seed=2", "--set", "tf32=true"], "seed is 1, not 2; tf32 is False, not True"),
-        (["--gpus", "2"], "gpus is 1, not 2"),
     ],
 )
 def test_another_run_is_refused(axolotl: list[list[str]], given: list[str], said: str) -> None:
@@ -118,7 +135,9 @@ def test_another_mixture_or_base_is_refused(axolotl: list[list[str]]) -> None:
     old = ended()["mixture_id"]
     made(Path("data/mixtures"), "v8", seed=1)
     assert f"mixture_id is '{old}', not" in refused(*TINY)
-    assert "base is " in refused("v8", "--base", str(model(Path("base"))), "--gpus", "1")
+    said = refused("v8", "--base", str(model(Path("base"))), "--gpus", "2")
+    assert "base is " in said
+    assert "gpus is 1, not 2" in said
 
 
 def test_before_its_first_checkpoint_a_run_may_be_changed(configure: Configure) -> None:

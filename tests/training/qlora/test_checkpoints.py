@@ -86,6 +86,21 @@ def test_every_process_has_to_have_written_its_part(tmp_path: Path) -> None:
         part.write_bytes(content)
 
 
+def test_fsdp_with_whole_state_dicts(tmp_path: Path) -> None:
+    """As it is configured: one process writes all of the optimizer, each its own chance."""
+    folder = checkpoint(tmp_path, 3)
+    content = (folder / CHANCE).read_bytes()
+    (folder / OPTIMIZER).unlink()
+    (folder / CHANCE).unlink()
+    for name in ("pytorch_model_fsdp.bin", "rng_state_0.pth", "rng_state_1.pth"):
+        (folder / name).write_bytes(content)
+    assert not checkpoints.whole(folder, gpus=2)
+    (folder / "optimizer.bin").write_bytes(content)
+    assert checkpoints.whole(folder, gpus=2)
+    cut(folder / "optimizer.bin")
+    assert not checkpoints.whole(folder, gpus=2)
+
+
 def test_a_shared_checkpoint_ends_with_its_metadata(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path, 3)
     (folder / OPTIMIZER).unlink()

@@ -12,6 +12,7 @@ from builders.mixture.manifest import whole
 from builders.mixture.settings import MIXTURES
 from tests.publish.mixtures import shards
 from tests.training.qlora.conftest import Configure, model
+from training.qlora.gpus import GPUS
 
 #: The table of the paper, by axolotl's names.
 PUBLISHED = {
@@ -90,9 +91,25 @@ def test_one_gpu_needs_neither(configure: Configure) -> None:
     assert keys["base_model"] == "base"
 
 
-def test_a_gpu_without_bfloat16(configure: Configure) -> None:
+def test_a_gpu_from_before_ampere(configure: Configure) -> None:
+    """It has no bfloat16, and PyTorch's kernel for packs does not run on it."""
     keys = configure("--gpu", "t4-16gb")
     assert (keys["bf16"], keys["fp16"], keys["tf32"]) == (False, True, False)
+    assert (keys["attn_implementation"], keys["sdpa_varlen"]) == ("sdpa", False)
+
+
+@pytest.mark.parametrize("gpu", sorted(GPUS.keys() - {"t4-16gb"}))
+def test_a_gpu_since_ampere(configure: Configure, gpu: str) -> None:
+    keys = configure("--gpu", gpu)
+    assert (keys["bf16"], keys["tf32"]) == (True, True)
+    assert keys["attn_implementation"] == "flash_attention_2"
+    assert not {"fp16", "sdpa_varlen"} & keys.keys()
+
+
+def test_without_packing_nothing_is_padded_to_a_packs_length(configure: Configure) -> None:
+    assert configure()["pad_to_sequence_len"] is configure()["eval_sample_packing"] is True
+    keys = configure("--set", "sample_packing=false")
+    assert not {"pad_to_sequence_len", "eval_sample_packing"} & keys.keys()
 
 
 def test_a_key_is_set_or_taken_out(configure: Configure) -> None:
@@ -125,11 +142,14 @@ def test_a_tiny_model_on_the_cpu(configure: Configure) -> None:
     keys = configure("--profile", "cpu-tiny")
     assert keys["base_model"] == "runs/v8/base"
     assert keys["bf16"] is keys["lora_mlp_kernel"] is False
+    assert keys["attn_implementation"] == "sdpa"
     assert "deepspeed" not in keys
-    assert "test_datasets" not in keys  # 4 bits on a CPU cannot be trained on after an evaluation
+    assert (
+        not {"test_datasets", "eval_steps"} & keys.keys()
+    )  # 4 bits on a CPU cannot be trained on after an evaluation
     assert Path("runs/v8/base/model.safetensors").is_file()
     lora = ("--set", "adapter=lora", "--set", "load_in_4bit=false", "--out", "runs/lora")
-    assert "test_datasets" in configure("--profile", "cpu-tiny", *lora)
+    assert {"test_datasets", "eval_steps"} <= configure("--profile", "cpu-tiny", *lora).keys()
 
 
 def test_the_same_command_gives_the_same_bytes(configure: Configure) -> None:

@@ -13,11 +13,12 @@ from builders.errors import ShopmixError
 from training.qlora import engine
 from training.qlora.engine import Axolotl
 
-#: Says a word, and whatever it is interrupted by.
+#: Says a word, and whatever it is interrupted by; that also to a file beside it.
 PATIENT = """
-import signal, sys, time
+import pathlib, signal, sys, time
 def stop(number, frame):
     print("stopped by", signal.Signals(number).name)
+    pathlib.Path(__file__).with_name("stopped").write_text(signal.Signals(number).name)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
@@ -77,13 +78,14 @@ def test_a_failure_is_told_with_its_last_lines(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_it(tmp_path: Path) -> None:
-    there = axolotl(tmp_path / "bin", "import time; print('x', flush=True); time.sleep(60)")
+    there = axolotl(tmp_path / "bin", PATIENT)
     with (
         pytest.raises(OSError, match="No space left") as error,
         (tmp_path / "lock").open("w") as lock,
     ):
         there.run(["train"], Path("/dev/full"), lock.fileno())
     assert error.value.filename == "/dev/full"
+    assert (tmp_path / "bin" / "stopped").read_text() == "SIGTERM"
 
 
 @pytest.mark.parametrize(

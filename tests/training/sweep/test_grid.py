@@ -32,11 +32,14 @@ def test_weights(text: str, expected: tuple[float, ...]) -> None:
         ("0.4;1", "'0.4;1' is not a number"),
         ("nan", "'nan' is not a number"),
         ("inf", "'inf' is not a number"),
+        ("snan", "'snan' is not a number"),
+        ("1e999", "'1e999' is not a number"),
         ("0:1", "0:1 is no range"),
         ("1:0:0.1", "1:0:0.1 is no range"),
         ("0:1:0", "0:1:0 is no range"),
         ("0:1:-0.1", "is no range"),
         ("0:1:1e-9", "more than 1,000 weights"),
+        ("0:1e30:1e-30", "more than 1,000 weights"),
     ],
 )
 def test_what_is_no_list_of_weights(text: str, said: str) -> None:

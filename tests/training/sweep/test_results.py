@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders.errors import ShopmixError
+from builders.errors import FatalError, ShopmixError
 from tests.training.wise_ft.models import write_base
 from training.sweep.results import NAME, Part, Scored, kept
 from training.wise_ft.checkpoint import open_checkpoint
@@ -66,6 +68,26 @@ def test_a_line_that_a_crash_cut_off_is_gone(tmp_path: Path) -> None:
         results.add(scored(command="next"))
     lines = (tmp_path / NAME).read_text().splitlines()
     assert [json.loads(line)["command"] for line in lines] == ["c", "next"]
+
+
+def test_a_full_disk_is_told_and_what_was_scored_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", nothing)
+        return real(fd, data[:20])
+
+    def nothing(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(FatalError, match="No space left on device"), kept(tmp_path) as results:
+        results.add(scored())
+        monkeypatch.setattr(os, "write", full)
+        results.add(scored(command="next"))
+    with kept(tmp_path) as results:
+        assert list(results.points) == [scored().key]
 
 
 def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:

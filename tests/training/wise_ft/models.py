@@ -137,7 +137,9 @@ def write_model(
         write_tensors(folder / file, some, dtype, {"format": "pt", "part": str(i)})
         weight_map |= dict.fromkeys(some, file)
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    index = {"metadata": {"total_size": size}, "weight_map": weight_map}
+    count = sum(values.size for values in tensors.values())
+    metadata = {"total_parameters": count, "total_size": size}
+    index = {"metadata": metadata, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
     return folder
 

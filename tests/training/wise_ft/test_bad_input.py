@@ -156,11 +156,15 @@ def test_a_base_in_8_bits(base: Path, said: Refused) -> None:
     assert "F8_E4M3" in said()
 
 
-def test_a_base_with_nan(base: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """It is seen when it is read: then nothing has a final name that is not whole."""
+@pytest.mark.parametrize("end", ["proj.weight", "layernorm.weight"])
+def test_a_base_with_nan(
+    base: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, end: str
+) -> None:
+    """It is seen when it is read, changed or not: then nothing has a final name that is not
+    whole."""
     tensors = read_tensors(shard(base, 2))
-    name = next(name for name in tensors if name.endswith("proj.weight"))
-    tensors[name][0, 0] = np.inf
+    name = next(name for name in tensors if name.endswith(end))
+    tensors[name].flat[-1] = np.inf
     write_tensors(shard(base, 2), tensors, "BF16", {"format": "pt"})
     adapter, out = write_adapter(tmp_path / "v9"), tmp_path / "out"
     told = refused(asked(base, [(adapter, 0.5)], out), capsys)
@@ -309,7 +313,9 @@ def test_an_adapter_in_8_bits(adapter: Path, said: Refused) -> None:
 
 def test_a_folder_that_is_no_adapter(tmp_path: Path, said: Refused) -> None:
     (tmp_path / "empty").mkdir()
-    assert str(tmp_path / "empty") in said(tmp_path / "empty")
+    told = said(tmp_path / "empty")
+    assert str(tmp_path / "empty" / "adapter_config.json") in told
+    assert "adapter" in told.partition("is missing: ")[2]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, said: Refused) -> None:
@@ -330,6 +336,12 @@ def test_a_weight_that_is_missing(adapter: Path, said: Refused) -> None:
     told = said(str(adapter))
     assert str(adapter) in told
     assert "weight" in told
+
+
+@pytest.mark.parametrize("where", ["{}+", "+{}", "{}++{}"])
+def test_a_checkpoint_that_is_missing(adapter: Path, said: Refused, where: str) -> None:
+    """Beside it lies the folder of the run, which is not meant."""
+    assert "missing beside +" in said(where.replace("{}", str(adapter)) + "=1")
 
 
 def test_one_adapter_twice(adapter: Path, tmp_path: Path, said: Refused) -> None:

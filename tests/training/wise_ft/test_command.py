@@ -38,12 +38,14 @@ def test_bad_input_by_command(tmp_path: Path) -> None:
 
 
 def test_an_adapter_of_a_track_that_is_not_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, runs = write_base(tmp_path / "base"), tmp_path / "runs"
-    write_adapter(runs / "v8")
-    given = ["--track=5", f"--base={base}", f"--runs={runs}", f"--out={tmp_path / 'out'}"]
-    assert str(runs / "v9b") in refused(given, capsys)
+    """It is not looked for on the Hub, though `runs/v9b` could be a repo of somebody's."""
+    monkeypatch.chdir(tmp_path)
+    write_base(tmp_path / "base")
+    write_adapter(tmp_path / "runs" / "v8")
+    said = refused(["--track=5", "--base=base", "--out=out"], capsys)
+    assert "runs/v9b is no folder: train it by python -m training.qlora v9b" in said
     assert not (tmp_path / "out").exists()
 
 

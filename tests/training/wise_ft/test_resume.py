@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from builders.errors import FatalError
 from tests.training.wise_ft.merging import asked, merged, refused
 from tests.training.wise_ft.models import write_adapter, write_base
 from tests.training.wise_ft.tensors import contents, read_tensors
@@ -195,6 +196,46 @@ def test_a_journal_whose_end_a_crash_has_spoilt(
             file.write(b"\0" * 40 + b"\n")
     merged(*made, out)
     assert contents(out) == undisturbed[0]
+
+
+def test_all_that_has_a_name_is_on_the_disk(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave an empty config.json, and no journal that knows of it."""
+    real, synced = os.fsync, set()
+
+    def fsync(fd: int) -> None:
+        real(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    out = merged(*made, tmp_path / "out")
+    assert {file.name for file in out.iterdir() if file.stat().st_ino not in synced} == set()
+
+
+def test_a_sync_that_fails_once_is_told(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is: the system says once that it has lost bytes, and then no more."""
+    base, real = write_base(tmp_path / "base", shards=1), os.fsync
+    monkeypatch.setattr(write, "SYNC", 4096)
+
+    def failing(number: int, calls: list[int]) -> Callable[[int], None]:
+        def fsync(fd: int) -> None:
+            calls.append(fd)
+            if len(calls) == number:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(fd)
+
+        return fsync
+
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", failing(0, calls))
+    merged(base, made[1], tmp_path / "whole")
+    for number in range(1, len(calls) + 1):
+        monkeypatch.setattr(os, "fsync", failing(number, []))
+        with pytest.raises(FatalError, match="Input/output error"):
+            merged(base, made[1], tmp_path / f"out-{number}")
 
 
 @pytest.mark.parametrize("finished", [False, True])

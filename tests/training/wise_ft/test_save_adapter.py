@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +196,26 @@ def test_what_was_trained_in_full(tmp_path: Path, base: Path) -> None:
     assert config["bias"] == "all"
 
 
+def test_the_bases_own_embedding_in_another_type_was_not_trained(tmp_path: Path) -> None:
+    """PEFT saves it beside LoRA on it, in float32 where the training had it so."""
+    base, name = write_base(tmp_path / "base", "BF16"), "model.embed_tokens"
+    extra = {
+        f"{AT}{name}.lora_embedding_A": np.ones((4, VOCABULARY)),
+        f"{AT}{name}.lora_embedding_B": np.ones((HIDDEN, 4)),
+        f"{AT}{name}.base_layer.weight": read_model(base)[f"{name}.weight"],
+    }
+    adapter = write_adapter(tmp_path / "v8", targets=["self_attn.q_proj"], extra=extra)
+    (part,) = opened(str(base), [f"{adapter}=1"]).parts
+    assert (part.adapter.replaced, f"{name}.weight" in part.adapter.pairs) == ({}, True)
+
+
+def test_a_base_of_the_hub_is_named_as_peft_asks_for_it(made: Combination, tmp_path: Path) -> None:
+    base = replace(made.base, name="you/base@v1.0.0")
+    save_adapter(replace(made, base=base, revision="c0ffee"), tmp_path / "one")
+    config = json.loads((tmp_path / "one" / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("you/base", "c0ffee")
+
+
 def test_low_rank_upon_a_tensor_trained_in_full_is_saved_in_full(
     tmp_path: Path, base: Path
 ) -> None:
@@ -287,3 +311,25 @@ def test_one_kind_of_a_module(tmp_path: Path, base: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(ShopmixError, match="fan_in_fan_out"):
         save_adapter(opened(str(base), [f"{one}=1" for one in ways]), tmp_path / "one")
+
+
+def test_one_process_saves_at_a_time(made: Combination, tmp_path: Path) -> None:
+    """A folder that another process writes is not touched; of a killed one it is begun anew."""
+    half = tmp_path / ".one.part"
+    half.mkdir()
+    (half / "adapter_model.safetensors").write_bytes(b"half")
+    with pytest.raises(ShopmixError, match="another process is saving it"), held(half):
+        save_adapter(made, tmp_path / "one")
+    assert [file.name for file in half.iterdir()] == ["adapter_model.safetensors"]
+    save_adapter(made, tmp_path / "one")
+    assert not half.exists()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)

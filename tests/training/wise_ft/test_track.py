@@ -47,7 +47,8 @@ def test_a_track_merges_what_its_recipe_says(tmp_path: Path) -> None:
         ("adapters: {v8: .nan}\nbase_model: b", "adapters.v8: "),
         ("adapters: {}\nbase_model: b", "adapters: "),
         ("adapters: {v8: 1}\nbase: b", "base_model: "),
-        ("adapters: [", "cannot be read"),
+        ("adapters: [", "track5.yaml, line 1: "),
+        ("adapters: {v8: 1}\nadapters: {v7: 1}\nbase_model: b", "'adapters' stands twice"),
     ],
 )
 def test_a_bad_recipe_is_told(
