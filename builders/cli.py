@@ -242,7 +242,7 @@ def run(command: Callable[[], None]) -> NoReturn:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted: what was finished is kept", file=sys.stderr)
+        print("interrupted: what was finished is kept, the same command goes on", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()

@@ -22,6 +22,13 @@ from builders.mixture.manifest import TRAIN
 from tests.conftest import BUILDERS, build
 from tests.engines.conftest import Row
 from tests.engines.engine import QUIET, ROOT, Engine
+from tests.engines.merging import (
+    assert_a_step_off_at_most,
+    assert_rounded_once,
+    assert_same_logits,
+    by_both,
+    stored_as,
+)
 from tests.mixture.mixing import mixed, recipe
 from tests.mixture.mixing import rows as rows_of
 from training.qlora import checkpoints
@@ -239,3 +246,16 @@ def test_axolotl_takes_what_is_written_for_gpus(
     said = run("--check", *given.split(), "--out", f"runs/{key}")
     assert "the configuration is valid. Which tokens carry loss cannot be shown" in said
     assert key in yaml.safe_load((desk / "runs" / key / "config.yaml").read_text("utf-8"))
+
+
+def test_adapters_that_were_trained_merge_as_peft_merges_them(
+    engine: Callable[[str], Engine], qlora: tuple[Path, str], resumed: Path, tmp_path: Path
+) -> None:
+    """Both upon a base in bf16; what is saved as one adapter gives the same logits."""
+    base = stored_as("BF16", qlora[0] / "base", tmp_path / "base")
+    asked = {"base": str(base), "adapters": [[str(qlora[0]), 0.56], [str(resumed), 0.25]]}
+    case = by_both(engine("axolotl"), {"trained": asked}, tmp_path)["trained"]
+    assert_rounded_once(case)
+    assert_a_step_off_at_most(case)
+    for way in ("merged", "saved", "svd"):
+        assert_same_logits(case, way)

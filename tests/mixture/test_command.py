@@ -135,7 +135,8 @@ def test_an_interrupted_run_says_so_and_leaves_no_half_file(
     mixed(recipe(file, SIZES), demo, tmp_path)
     recipe(file, LARGER)
     done = stopped(signal.SIGINT, "half", name, file, demo)
-    assert (done.returncode, done.stderr) == (130, "interrupted: what was finished is kept\n")
+    said = "interrupted: what was finished is kept, the same command goes on\n"
+    assert (done.returncode, done.stderr) == (130, said)
     assert not list(folder.glob("*.tmp"))
     assert (
         manifest.whole(folder).id

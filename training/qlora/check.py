@@ -27,6 +27,14 @@ Run = tuple[str, bool]
 
 
 @dataclass(frozen=True)
+class Environment:
+    """What axolotl runs in. packages: their versions. gpus: how many it finds."""
+
+    packages: Mapping[str, str]
+    gpus: int
+
+
+@dataclass(frozen=True)
 class _Sample:
     """A sample of the mixture: its task type, and what it says."""
 
@@ -38,10 +46,10 @@ class _Sample:
 def check(
     config: Mapping[str, Any], settings: Settings, mixture: Mixture, axolotl: Axolotl,
     report: Reporter,
-) -> dict[str, str]:  # fmt: skip
+) -> Environment:  # fmt: skip
     """Let axolotl validate a configuration, and show what of some samples carries loss.
 
-    Returns the versions of the packages in its environment. Raises `ShopmixError` for whatever
+    Returns what it runs in. Raises `ShopmixError` for whatever
     axolotl has against it, and where anything but the answer and the token that ends it is learned.
     """
     report.note("axolotl checks the configuration")
@@ -53,6 +61,7 @@ def check(
         "samples": [one.messages for one in samples],
     }
     answer = axolotl.script("check", asked)
+    there = Environment(answer["packages"], answer["gpus"])
     if flaws := answer["flaws"]:
         raise ShopmixError(f"axolotl cannot take this configuration: {'; '.join(flaws)}")
     if answer["samples"] is None:
@@ -60,7 +69,7 @@ def check(
             f"the configuration is valid. Which tokens carry loss cannot be shown: the tokenizer "
             f"of {config['base_model']} is not at hand ({answer['why']})"
         )
-        return dict(answer["packages"])
+        return there
     seen: set[str] = set()
     for sample, runs in zip(samples, answer["samples"], strict=True):
         if sample.task_type not in seen:
@@ -71,7 +80,7 @@ def check(
         f"the configuration is valid; of {len(samples)} samples of {len(seen)} task types the "
         f"answer and {answer['end']} carry loss, and nothing else"
     )
-    return dict(answer["packages"])
+    return there
 
 
 def capabilities(gpu: Gpu | None, gpus: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from training.lock import hold
 from training.qlora import base, checkpoints, config, dataset, engine, prepared, record
 from training.qlora.architecture import Architecture, architecture
 from training.qlora.base import Base
-from training.qlora.check import check
+from training.qlora.check import Environment, check
 from training.qlora.config import CONFIG, DEEPSPEED, PREPARED, ZERO_2, Layer
 from training.qlora.dataset import Mixture
 from training.qlora.engine import Axolotl
@@ -27,7 +27,10 @@ from training.qlora.options import option
 from training.qlora.plan import plan, tell
 from training.qlora.settings import Settings
 
-LOG = "train.log"
+#: What axolotl says; and what a run's folder is known by, which one process has at a time.
+LOG, LOCK = "train.log", ".lock"
+#: The tiny model's folder in a run's.
+_TINY = "base"
 #: Rows whose texts a tiny model's tokenizer is trained on.
 _ROWS = 2_000
 
@@ -39,6 +42,7 @@ def run(settings: Settings, command: Sequence[str], report: Reporter) -> None:
     to then is kept, and the same command goes on from there.
     """
     mixture = dataset.find(settings.mixture, settings.dataset)
+    _refuse_foreign(settings.out)
     told = mixture.manifest
     report.note(f"{told.mixture} {told.id}: {told.rows(TRAIN):,} training samples")
     trained = _base(settings, mixture)
@@ -48,12 +52,13 @@ def run(settings: Settings, command: Sequence[str], report: Reporter) -> None:
     with _alone(settings.out) as lock:
         decided = record.decided(keys, mixture, trained, settings.gpus)
         record.refuse_others(settings.out, decided)
-        if ended := record.finished(settings.out):
+        ended = record.finished(settings.out)
+        if ended and not (settings.check or settings.config_only):
             report.note(f"{settings.out}: finished already, {ended['steps']:,} steps")
             return
         _write(settings, config.text(layers, command, mixture), keys)
         record.write_run(settings.out, decided)
-        if settings.tiny:
+        if settings.tiny and not settings.merged:
             tiny.make(Path(trained.name), _texts(mixture))
         report.note(f"{settings.out / CONFIG} is written")
         axolotl = _axolotl(settings)
@@ -62,10 +67,10 @@ def run(settings: Settings, command: Sequence[str], report: Reporter) -> None:
             tell(plan(told.lengths, sizes, keys, gpu, settings.gpus, axolotl), report.console)
         if settings.config_only or axolotl is None:
             return
-        packages = check(keys, settings, mixture, axolotl, report)
+        there = check(keys, settings, mixture, axolotl, report)
         if not settings.check:
-            _needs_deepspeed(keys, packages, axolotl)
-            _train(settings, decided, axolotl, packages, lock, report)
+            _check_there(settings, keys, there, axolotl)
+            _train(settings, decided, axolotl, there.packages, lock, report)
 
 
 def _configured(
@@ -79,12 +84,12 @@ def _configured(
 
 
 def _base(settings: Settings, mixture: Mixture) -> Base:
-    if settings.tiny:
-        folder = settings.out / "base"
-        _made(folder)
-        return Base(str(folder), license="Apache-2.0")
     if settings.merged:
         return base.merged(settings.merged)
+    if settings.tiny:
+        folder = settings.out / _TINY
+        _made(folder)
+        return Base(str(folder), license="Apache-2.0")
     named = settings.base or mixture.manifest.recipe.get("base_model")
     if not named:
         raise ShopmixError(f"{mixture.where}: its recipe names no base_model: name one with --base")
@@ -106,11 +111,16 @@ def _axolotl(settings: Settings) -> Axolotl | None:
         raise
 
 
-def _needs_deepspeed(
-    keys: Mapping[str, Any], packages: Mapping[str, str], axolotl: Axolotl
+def _check_there(
+    settings: Settings, keys: Mapping[str, Any], there: Environment, axolotl: Axolotl
 ) -> None:
-    """Raises `ShopmixError` where it is asked for and missing: axolotl would stumble late."""
-    if "deepspeed" in keys and "deepspeed" not in packages:
+    """Raises `ShopmixError` for what is asked for and missing: axolotl would stumble late."""
+    if not settings.tiny and there.gpus < settings.gpus:
+        raise ShopmixError(
+            f"--gpus {settings.gpus}: axolotl finds {there.gpus} here. --check and --config-only "
+            f"need none, --profile cpu-tiny trains without one"
+        )
+    if "deepspeed" in keys and "deepspeed" not in there.packages:
         raise ShopmixError(
             f"axolotl's environment lacks DeepSpeed, which several GPUs need: {axolotl.bin}/python "
             f"-m pip install 'axolotl[deepspeed]'"
@@ -126,6 +136,13 @@ def _write(settings: Settings, text: str, keys: Mapping[str, Any]) -> None:
             half.write_text(content, "utf-8")
 
 
+def _refuse_foreign(out: Path) -> None:
+    """Raises `ShopmixError` for a folder with files that no run of ours has left."""
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there - {_TINY} and LOCK not in there:
+        raise ShopmixError(f"--out {out} holds other files: give a new folder")
+
+
 def _made(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +155,7 @@ def _alone(out: Path) -> Iterator[int]:
     """Hold a run's folder; yields the open lock. Raises `ShopmixError` where another run has it."""
     _made(out)
     try:
-        lock = (out / ".lock").open("a")
+        lock = (out / LOCK).open("a")
     except OSError as error:
         raise ShopmixError(f"--out {out} cannot be written: {error.strerror or error}") from None
     with lock:

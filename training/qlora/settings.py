@@ -98,10 +98,9 @@ def arguments(argv: Sequence[str] | None) -> Settings:
     given["set"] = dict(map(_key, given["set"]))
     if given["base"] and given["merged"]:
         raise ShopmixError("--base and --from both name the model to train on: give one of them")
-    if given["profile"] and (given["base"] or given["merged"] or given["gpus"]):
+    if given["profile"] and (given["base"] or given["gpus"]):
         raise ShopmixError(
-            "--profile cpu-tiny makes its own model, for one CPU: leave --base, --from and --gpus "
-            "out"
+            "--profile cpu-tiny makes its own model, for one CPU: leave --base and --gpus out"
         )
     if given["gpus"] is None:
         given["gpus"] = 1 if given["profile"] else 8

@@ -88,7 +88,8 @@ def _combination(given: argparse.Namespace, report: Reporter) -> Combination:
 
 
 def _table(made: Combination) -> Table:
-    table = plain_table(f"{made.base.name} and", "adapter", "weight", "rank", "scale", "tensors")
+    columns = ("adapter", "weight", "rank", "scale", "tensors", "trained on")
+    table = plain_table(f"{made.base.name} and", *columns)
     for part in made.parts:
         pairs = part.adapter.pairs.values()
         table.add_row(
@@ -97,6 +98,7 @@ def _table(made: Combination) -> Table:
             _span([pair.rank for pair in pairs]),
             _span([pair.scale for pair in pairs]),
             f"{len(part.adapter.tensors):,}",
+            str(part.adapter.config.get("base_model_name_or_path") or ""),
         )
     return table
 

@@ -74,6 +74,8 @@ def open_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
 
     Raises `ShopmixError` where a file is missing, cut off, or not what the index says.
     """
+    if (folder / "adapter_config.json").is_file():
+        raise ShopmixError(f"{folder} holds an adapter: give the model that it was trained on")
     config = read_json(folder / CONFIG)
     if config.get("quantization_config"):
         raise ShopmixError(

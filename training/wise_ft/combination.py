@@ -16,6 +16,8 @@ from training.wise_ft.numbers import STORED, equal
 
 #: The two matrices that may be one, by what their names end with.
 EMBEDDINGS, HEAD = ("embed_tokens.weight", "wte.weight"), "lm_head.weight"
+#: What a run's folder has from its beginning, and from its end.
+_BEGUN, _ENDED = "run.json", "training.json"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def opened(
         for one in spec.where:
             found = located(one)
             note(f"reading the adapter {found.name}")
+            if (found.folder / _BEGUN).is_file() and not (found.folder / _ENDED).is_file():
+                note(f"warning: the training of {found.name} has not ended")
             adapter = read_adapter(found.folder, found.name)
             parts.append(Weighted(adapter, spec.weight / len(spec.where)))
     _check_once(parts)

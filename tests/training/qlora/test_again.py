@@ -39,7 +39,14 @@ def axolotl(v8: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def script(self: Axolotl, name: str, request: Any) -> Any:
         if name == "packs":
             return {"packs": 9, "efficiency": 0.9}
-        return {"flaws": [], "samples": None, "why": "no", "end": None, "packages": PACKAGES}
+        return {
+            "flaws": [],
+            "samples": None,
+            "why": "no",
+            "end": None,
+            "packages": PACKAGES,
+            "gpus": 8,
+        }
 
     monkeypatch.setattr("training.qlora.engine.find", lambda: Axolotl(Path("bin")))
     monkeypatch.setattr(Axolotl, "run", run)

@@ -12,7 +12,7 @@ from rich.console import Console
 from builders.console import Reporter
 from builders.errors import ShopmixError
 from builders.mixture.settings import MIXTURES
-from training.qlora.check import check, show
+from training.qlora.check import Environment, check, show
 from training.qlora.dataset import find
 from training.qlora.engine import Axolotl
 from training.qlora.settings import arguments
@@ -27,7 +27,13 @@ def judged(monkeypatch: pytest.MonkeyPatch, **answer: object) -> tuple[list[Any]
     def script(self: Axolotl, name: str, request: Any) -> Any:
         asked.append(request)
         runs = [[["x", False], ["0<|im_end|>", True], ["\n", False]] for _ in request["samples"]]
-        whole = {"flaws": [], "samples": runs, "end": "<|im_end|>", "packages": {"torch": "2"}}
+        whole = {
+            "flaws": [],
+            "samples": runs,
+            "end": "<|im_end|>",
+            "packages": {"torch": "2"},
+            "gpus": 0,
+        }
         return {**whole, **answer}
 
     monkeypatch.setattr(Axolotl, "script", script)
@@ -37,7 +43,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, **answer: object) -> tuple[list[Any]
     found = check(
         config, arguments(["v8"]), find("v8", str(MIXTURES)), Axolotl(Path("bin")), report
     )
-    assert found == {"torch": "2"}
+    assert found == Environment({"torch": "2"}, 0)
     return asked, said.getvalue()
 
 

@@ -113,3 +113,12 @@ def test_a_second_round_knows_what_its_base_is_made_of(configure: Configure, sha
     assert configure("--from", "merged")["base_model"] == "merged"
     told = json.loads(Path("runs/v8/run.json").read_text("utf-8"))
     assert told["merge"]["adapters"] == [{"name": "runs/v8", "weight": 0.56}]
+
+
+def test_a_folder_with_other_files() -> None:
+    mine = Path("mine")
+    mine.mkdir()
+    (mine / "README.md").write_text("Mine.")
+    said = refused("v8", "--out", "mine", "--config-only")
+    assert "--out mine holds other files: give a new folder" in said
+    assert [file.name for file in mine.iterdir()] == ["README.md"]

@@ -84,3 +84,24 @@ def test_a_merge_and_its_adapter_in_one_go(tmp_path: Path) -> None:
     again = exact(base, [(saved, 1.0)])
     for name, tensor in exact(base, adapters).items():
         assert abs(again[name].values - tensor.values).max() <= 2e-7 * tensor.magnitude.max()
+
+
+def test_a_run_that_has_not_ended_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its adapter can be merged, as a checkpoint can. What each was trained on is told too."""
+    base, run = write_base(tmp_path / "base"), write_adapter(tmp_path / "v8")
+    (run / "run.json").write_text("{}")
+    main(asked(base, [(run, 1.0)], tmp_path / "early"))
+    said = capsys.readouterr().out
+    assert f"warning: the training of {run} has not ended" in said
+    assert "Qwen/Qwen2-0.5B" in said
+    (run / "training.json").write_text("{}")
+    main(asked(base, [(run, 1.0)], tmp_path / "out"))
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_an_adapter_is_no_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_adapter(tmp_path / "v8")
+    said = refused(asked(run, [(run, 1.0)], tmp_path / "out"), capsys)
+    assert f"{run} holds an adapter: give the model that it was trained on" in said

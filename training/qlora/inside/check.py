@@ -3,7 +3,8 @@
 Runs in axolotl's environment and imports nothing of ours. ASKED: `config`, `capabilities` (of the
 GPUs that it is for), and `samples`, each a list of messages. ANSWER: `flaws`, a line each;
 `samples`, each the runs of its tokens as [text, whether they carry loss], or null where the base's
-tokenizer is not at hand, and then `why`; `end`, the token that ends a turn; and `packages`.
+tokenizer is not at hand, and then `why`; `end`, the token that ends a turn; `packages`; and how
+many `gpus` are here.
 """
 
 import difflib
@@ -42,6 +43,7 @@ def main() -> None:
     config = asked["config"]
     answer: dict[str, Any] = {"flaws": [*unknown(config, {AxolotlInputConfig}), *values(config)]}
     answer |= {"samples": None, "why": None, "end": None}
+    answer["gpus"] = torch.cuda.device_count()
     answer["packages"] = {one.name: one.version for one in distributions()}
     if not answer["flaws"]:
         valid, flaws = validated(config, asked["capabilities"])
