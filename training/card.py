@@ -9,10 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from builders.cards.model import AdapterCard, Base, Data, MergedCard, Weighted, model_card
+from training.runs import TRAINING
 from training.wise_ft.combination import Combination
-
-#: What a run says of itself at its end, beside its adapter.
-TRAINING = "training.json"
 
 
 class _Dataset(BaseModel):

@@ -11,7 +11,7 @@ import pytest
 from builders.cards.front_matter import parsed, split
 from tests.training.wise_ft.merging import merged
 from tests.training.wise_ft.models import write_adapter, write_base
-from training.card import TRAINING
+from training.runs import TRAINING
 
 BASE = {"name": "Qwen/Qwen2-7B", "revision": "c0ffee", "license": "Apache-2.0"}
 

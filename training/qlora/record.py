@@ -10,13 +10,13 @@ from typing import Any
 from builders.cards.model import model_card
 from builders.errors import ShopmixError
 from builders.manifest import replacing
-from training.card import TRAINING, Trained, adapter_card
+from training.card import Trained, adapter_card
 from training.qlora import checkpoints, hyperparameters
 from training.qlora.base import CARD, Base
 from training.qlora.config import CONFIG
 from training.qlora.dataset import Mixture
+from training.runs import RUN, TRAINING
 
-RUN = "run.json"
 #: Keys whose values are places: the same run may be asked for from another folder.
 _PLACES = {
     "base_model", "datasets", "test_datasets", "dataset_prepared_path", "output_dir", "deepspeed",

@@ -131,6 +131,8 @@ def _write(settings: Settings, text: str, keys: Mapping[str, Any]) -> None:
     files = {CONFIG: text}
     if "deepspeed" in keys:
         files[DEEPSPEED] = json.dumps(ZERO_2, indent=2) + "\n"
+    else:
+        (settings.out / DEEPSPEED).unlink(missing_ok=True)  # of another configuration
     for name, content in files.items():
         with replacing(settings.out / name) as half:
             half.write_text(content, "utf-8")

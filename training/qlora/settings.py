@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from builders.errors import ShopmixError
 from builders.mixture.settings import MIXTURES
 from training.qlora.gpus import GPUS
+from training.runs import RUNS
 
-#: Where runs are kept unless another folder is named.
-RUNS = Path("runs")
 #: Keys of axolotl's that have an option of ours.
 OPTIONS = {
     "base_model": "--base",

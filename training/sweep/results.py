@@ -88,6 +88,8 @@ class Results:
 def kept(folder: Path) -> Iterator[Results]:
     """The results of a folder, which no other process can open meanwhile. Raises `ShopmixError`."""
     file = folder / NAME
+    if folder.is_dir() and any(folder.iterdir()) and not file.is_file():
+        raise ShopmixError(f"--out {folder} holds other files: give a new folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         opened = file.open("a+b")

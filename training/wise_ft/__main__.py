@@ -11,13 +11,11 @@ from rich.table import Table
 from builders.cli import run
 from builders.console import Reporter, plain_table
 from builders.errors import ShopmixError
+from training.runs import RUNS
 from training.wise_ft.combination import Combination, opened
 from training.wise_ft.merge import merge
 from training.wise_ft.save_adapter import Saved, save_adapter
 from training.wise_ft.track import track
-
-#: Where training leaves adapters, a folder each.
-RUNS = Path("runs")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

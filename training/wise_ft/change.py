@@ -1,8 +1,9 @@
 """What becomes of one tensor: W + sum of w s B A + sum of w (S - W), a block of rows at a time.
 
 S is what an adapter trained in full. A base in bf16 is calculated in float32; where that leaves in
-doubt which of two numbers is the nearest, in float64, so every weight is the float64 result rounded
-once. Bases of other types are calculated in float64 throughout.
+doubt which of two numbers is the nearest, in float64, so that weights are the float64 result
+rounded once (how sure that is: docs/merging.md). Bases of other types are calculated in float64
+throughout.
 """
 
 from __future__ import annotations

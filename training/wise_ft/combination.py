@@ -10,14 +10,13 @@ from pathlib import Path
 
 from builders.errors import ShopmixError
 from training.models import located
+from training.runs import RUN, TRAINING
 from training.wise_ft.adapter import Adapter, read_adapter
 from training.wise_ft.checkpoint import Checkpoint, Tensor, open_checkpoint
 from training.wise_ft.numbers import STORED, equal
 
 #: The two matrices that may be one, by what their names end with.
 EMBEDDINGS, HEAD = ("embed_tokens.weight", "wte.weight"), "lm_head.weight"
-#: What a run's folder has from its beginning, and from its end.
-_BEGUN, _ENDED = "run.json", "training.json"
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def opened(
         for one in spec.where:
             found = located(one)
             note(f"reading the adapter {found.name}")
-            if (found.folder / _BEGUN).is_file() and not (found.folder / _ENDED).is_file():
+            if (found.folder / RUN).is_file() and not (found.folder / TRAINING).is_file():
                 note(f"warning: the training of {found.name} has not ended")
             adapter = read_adapter(found.folder, found.name)
             parts.append(Weighted(adapter, spec.weight / len(spec.where)))

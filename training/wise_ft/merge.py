@@ -20,6 +20,7 @@ from builders.errors import FatalError, ShopmixError
 from builders.manifest import replacing
 from training.card import merged_card
 from training.progress import moving
+from training.runs import TRAINING
 from training.wise_ft import journal as journals
 from training.wise_ft.checkpoint import CONFIG, INDEX, read_json
 from training.wise_ft.combination import Combination
@@ -35,7 +36,7 @@ _THREADS = 8
 #: Weights in any format; what else lies beside them in a model's folder belongs to the model.
 _WEIGHTS = (".safetensors", ".index.json", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack")
 #: Of the base alone.
-_OWN = ("README.md", NAME, "training.json")
+_OWN = ("README.md", NAME, TRAINING)
 
 
 def merge(made: Combination, out: Path, report: Reporter, link: bool = False) -> dict[str, Any]:

@@ -157,3 +157,10 @@ def test_the_same_command_gives_the_same_bytes(configure: Configure) -> None:
     first = Path("runs/v8/config.yaml").read_bytes()
     configure()
     assert Path("runs/v8/config.yaml").read_bytes() == first
+
+
+def test_of_another_configuration_nothing_is_left(configure: Configure) -> None:
+    configure()
+    assert Path("runs/v8/deepspeed.json").exists()
+    configure("--gpus", "1")
+    assert not Path("runs/v8/deepspeed.json").exists()

@@ -111,6 +111,13 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_with_other_files(tmp_path: Path) -> None:
+    (tmp_path / "thesis.md").touch()
+    with pytest.raises(ShopmixError, match="holds other files: give a new folder"), kept(tmp_path):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.md"]
+
+
 def test_a_base_is_told_from_another_by_weights_and_tokenizer(tmp_path: Path) -> None:
     def digest_of(name: str, seed: int = 0, more: str = "README") -> str:
         base = write_base(tmp_path / name, seed=seed)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from training.wise_ft.merge import merge
 
 #: An adapter and its weight, or both as the command line has them.
 Part = tuple[Path, float] | str
+#: Merges adapters, which is refused; returns what was said.
+Refused = Callable[..., str]
 
 
 def asked(base: Path, adapters: Iterable[Part], out: Path) -> list[str]:
@@ -52,3 +56,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m training.wise_ft`, in a process of its own."""
     line = [sys.executable, "-m", "training.wise_ft", *arguments]
     return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+
+
+def change_json(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))

@@ -33,6 +33,8 @@ LINEAR = {
     "mlp.down_proj": (HIDDEN, INTERMEDIATE),
 }
 ALL = tuple(LINEAR)
+#: A module of the first layer.
+Q_PROJ = "model.layers.0.self_attn.q_proj"
 #: Files of a model that are not weights.
 OTHERS = {
     "generation_config.json": b'{"eos_token_id": 2}\n',
